@@ -1,0 +1,39 @@
+"""What every network returns.
+
+One container for all architectures, so that any loss, decoder, attention or
+drawing works with any backbone: each reads the fields that are there. A field
+that a network does not have stays None (or empty).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flax import struct
+
+
+@struct.dataclass
+class PoseOutput:
+  """Everything that a network says about a batch of crops; a pytree.
+
+  The fields are typed loosely because the same container also carries shapes
+  (`jax.eval_shape`), shardings and NumPy arrays.
+
+  Attributes:
+    heatmaps: [B, h, w, K] float32, the map to decode, heatmap frame; None for
+      networks that give no heatmaps.
+    stages: all supervised heatmaps, first to last, each [B, h, w, K] float32;
+      the last one is `heatmaps`. One entry for a network of one stage.
+    links: [B, h, w, L] float32 skeletal link maps, or None.
+    lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None.
+    presence_logits: [B, K] float32, before the sigmoid, or None.
+    coordinates: [B, K, 2] float32 (x, y), regressed directly, or None.
+    attention: name -> [B, h', w', P] float32 attention maps, to look at.
+  """
+
+  heatmaps: Any = None
+  stages: tuple[Any, ...] = ()
+  links: Any = None
+  lifted: Any = None
+  presence_logits: Any = None
+  coordinates: Any = None
+  attention: Mapping[str, Any] = struct.field(default_factory=dict)
