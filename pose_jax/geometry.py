@@ -1,0 +1,186 @@
+"""Frames, boxes and the 2x3 matrices between frames (NumPy, float64).
+
+Three frames, always in pixels: `_img` the photograph, `_crop` the network's
+input, `_hm` the heatmap. Integer coordinates are pixel centres; (0, 0) is the
+centre of the top-left pixel. Points are (x, y). Frames are linked only by 2x3
+matrices `b_from_a`, so that a chain reads `compose(hm_from_crop,
+crop_from_img)`. `Frames` holds the one alignment rule that crop, encoder,
+decoder and flip test share:
+
+  corner  HRNet's: box width w goes to crop width W by the factor W / w, and
+          heatmap coordinate = crop coordinate * (map width / crop width). The
+          mirror images of crop and heatmap then differ by almost a heatmap
+          pixel, hence a flip shift of one column.
+  unit    DARK's: distances between pixel centres go to distances between
+          pixel centres, (W - 1) / (w - 1), about the frames' centres (UDP's
+          idea too). No flip shift.
+
+Both scale x and y alike, by the widths.
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+ALIGNMENTS = ("corner", "unit")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+  """Sizes of crop and heatmap and the rule that aligns them.
+
+  Attributes:
+    crop_hw: network input (height, width), pixels.
+    map_hw: heatmap (height, width), pixels.
+    alignment: "corner" (HRNet) or "unit" (DARK).
+    padding: factor by which a box grows before it is cropped.
+  Raises:
+    ValueError: on an unknown alignment, sizes below 2, or a heatmap whose
+      aspect is not the crop's.
+  """
+
+  crop_hw: tuple[int, int]
+  map_hw: tuple[int, int]
+  alignment: str = "corner"
+  padding: float = 1.25
+
+  def __post_init__(self):
+    if self.alignment not in ALIGNMENTS:
+      raise ValueError(
+        f"alignment must be one of {', '.join(ALIGNMENTS)}, got "
+        f"{self.alignment!r}"
+      )
+    if min(*self.crop_hw, *self.map_hw) < 2 or self.padding <= 0:
+      raise ValueError(
+        f"crop_hw {self.crop_hw} and map_hw {self.map_hw} must be at least 2 "
+        f"pixels and padding {self.padding} above 0"
+      )
+    (crop_h, crop_w), (map_h, map_w) = self.crop_hw, self.map_hw
+    if crop_h * map_w != crop_w * map_h:
+      raise ValueError(
+        f"map_hw {self.map_hw} must have the aspect of crop_hw "
+        f"{self.crop_hw}: choose a crop that the network's stride divides"
+      )
+
+  @property
+  def _inset(self) -> int:
+    """Pixels by which a frame's extent is less than its pixel count."""
+    return 1 if self.alignment == "unit" else 0
+
+  def center_size(
+    self, box_xywh_img: Float[np.ndarray, "*n 4"]
+  ) -> tuple[Float[np.ndarray, "*n 2"], Float[np.ndarray, "*n 2"]]:
+    """Centre and padded (width, height) of boxes, at the crop's aspect.
+
+    The shorter side grows until the aspect is the crop's; both are then
+    padded. HRNet's `scale` is this size / 200.
+
+    Args:
+      box_xywh_img: top-left corner and size, image pixels.
+    Returns:
+      center_xy_img and size_wh_img, float64.
+    """
+    box = np.asarray(box_xywh_img, np.float64)
+    corner_xy, box_wh = box[..., :2], box[..., 2:]
+    center_xy = corner_xy + (box_wh - self._inset) / 2
+    aspect = self.crop_hw[1] / self.crop_hw[0]
+    width = np.maximum(box_wh[..., 0], box_wh[..., 1] * aspect)
+    return center_xy, np.stack([width, width / aspect], -1) * self.padding
+
+  def crop_from_img(
+    self,
+    center_xy_img: Float[np.ndarray, "*n 2"],
+    size_wh_img: Float[np.ndarray, "*n 2"],
+    *,
+    rotation_rad: float | Float[np.ndarray, "*n"] = 0.0,
+  ) -> Float[np.ndarray, "*n 2 3"]:
+    """Matrix that takes image pixels to crop pixels.
+
+    A positive rotation turns the box clockwise as seen on the screen, and the
+    picture inside the crop the other way (HRNet's sign).
+    """
+    return self._frame_from_img(
+      self.crop_hw, center_xy_img, size_wh_img, rotation_rad
+    )
+
+  def img_from_hm(
+    self,
+    center_xy_img: Float[np.ndarray, "*n 2"],
+    size_wh_img: Float[np.ndarray, "*n 2"],
+  ) -> Float[np.ndarray, "*n 2 3"]:
+    """Matrix that takes heatmap pixels back to image pixels (no rotation)."""
+    return invert(
+      compose(self.hm_from_crop, self.crop_from_img(center_xy_img, size_wh_img))
+    )
+
+  def _frame_from_img(self, frame_hw, center_xy, size_wh, rotation_rad):
+    center_xy = np.asarray(center_xy, np.float64)
+    size_wh = np.asarray(size_wh, np.float64)
+    rotation_rad = np.asarray(rotation_rad, np.float64)
+    factor = (frame_hw[1] - self._inset) / (size_wh[..., 0] - self._inset)
+    cos, sin = factor * np.cos(rotation_rad), factor * np.sin(rotation_rad)
+    linear = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
+    offset = self._center(frame_hw) - (linear @ center_xy[..., None])[..., 0]
+    return np.concatenate([linear, offset[..., None]], -1)
+
+  def _center(self, frame_hw: tuple[int, int]) -> Float[np.ndarray, "2"]:
+    return (np.array(frame_hw[::-1], np.float64) - self._inset) / 2
+
+  @property
+  def hm_from_crop(self) -> Float[np.ndarray, "2 3"]:
+    """Matrix that takes crop pixels to heatmap pixels; the same for all."""
+    factor = (self.map_hw[1] - self._inset) / (self.crop_hw[1] - self._inset)
+    offset = self._center(self.map_hw) - factor * self._center(self.crop_hw)
+    return np.concatenate([factor * np.eye(2), offset[:, None]], 1)
+
+  @property
+  def mirror(self) -> Float[np.ndarray, "2 3"]:
+    """Matrix that mirrors the crop left-right about its centre."""
+    return np.array([[-1, 0, 2 * self._center(self.crop_hw)[0]], [0, 1, 0]])
+
+  @property
+  def flip_shift(self) -> int:
+    """Columns by which a mirrored heatmap must move right in the flip test.
+
+    Mirroring pixels sends crop column x to W - 1 - x and heatmap column m to
+    w - 1 - m. What the first sends a heatmap coordinate to, less what the
+    second does, in whole columns: 1 - w / W rounded for "corner", 0 for
+    "unit".
+    """
+    factor, _, offset = self.hm_from_crop[0]
+    mirrored_crop = factor * (self.crop_hw[1] - 1) + 2 * offset
+    return round(mirrored_crop - (self.map_hw[1] - 1))
+
+
+def compose(
+  outer: Float[np.ndarray, "*n 2 3"], inner: Float[np.ndarray, "*m 2 3"]
+) -> Float[np.ndarray, "*k 2 3"]:
+  """The matrix that applies `inner`, then `outer`; leading axes broadcast."""
+  linear = outer[..., :2] @ inner[..., :2]
+  offset = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
+  return np.concatenate([linear, offset], -1)
+
+
+def invert(matrix: Float[np.ndarray, "*n 2 3"]) -> Float[np.ndarray, "*n 2 3"]:
+  """The matrix of the way back."""
+  linear = np.linalg.inv(matrix[..., :2])
+  return np.concatenate([linear, -linear @ matrix[..., 2:]], -1)
+
+
+def transform(points_xy, matrix):
+  """Points [..., N, 2] through matrices [..., 2, 3]; NumPy or JAX arrays."""
+  return (
+    points_xy @ matrix[..., :2].swapaxes(-1, -2) + (matrix[..., None, :, 2])
+  )
+
+
+def box_from_keypoints(
+  kpts_xy_img: Float[np.ndarray, "K 2"], labelled: Bool[np.ndarray, "K"]
+) -> Float[np.ndarray, "4"]:
+  """Smallest (x, y, w, h) box round the labelled keypoints; zeros if none."""
+  points = kpts_xy_img[labelled]
+  if not len(points):
+    return np.zeros(4)
+  low, high = points.min(0), points.max(0)
+  return np.concatenate([low, high - low])

@@ -1,0 +1,44 @@
+"""Strict numerics, two fake CPU devices and run-time shape checks.
+
+The import hook turns every jaxtyping annotation of pose_jax into a check, so
+an annotation that is not true fails the suite. It must be installed before
+pose_jax is imported anywhere.
+"""
+
+import os
+import pathlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["XLA_FLAGS"] = (
+  os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+)
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
+
+install_import_hook("pose_jax", "beartype.beartype")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def _shared(part: str) -> pathlib.Path:
+  root = os.environ.get("POSE_JAX_SHARED")
+  if not root:
+    pytest.skip(f"POSE_JAX_SHARED is not set: no {part} to test against")
+  folder = pathlib.Path(root) / part
+  if not folder.is_dir():
+    pytest.fail(f"POSE_JAX_SHARED is set, but {folder} does not exist")
+  return folder
+
+
+@pytest.fixture(scope="session")
+def goldens() -> pathlib.Path:
+  """Folder of outputs of the reference implementations."""
+  return _shared("goldens")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+  """Folder of real photographs with annotations."""
+  return _shared("data")
