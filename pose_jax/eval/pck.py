@@ -1,0 +1,201 @@
+"""PCK, the percentage of correct keypoints, and the mean pose to beat.
+
+A keypoint is correct if its error is at most `threshold` times the person's
+reference length. On LSP that is the distance from the left shoulder to the
+right hip, every labelled keypoint counts, hidden or not, left and right are
+the person's own and the threshold is 0.2 (bearpaw/eval_pose: eval_pck.m).
+Other papers divide by a box or by another part of the trunk: their numbers
+are other numbers.
+
+All functions take NumPy or JAX arrays and compute in NumPy, float64. Scores
+are shares in [0, 1].
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from pose_jax.skeleton import Skeleton
+
+THRESHOLD = 0.2
+CURVE = np.linspace(0, 0.5, 51).round(2)
+_HEAD = ("neck", "upper_neck", "head_top")  # averaged as "head" in papers
+
+Points = Float[Array | np.ndarray, "N K 2"]
+Mask = Bool[Array | np.ndarray, "N K"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pck:
+  """Counts of correct keypoints at T thresholds, people summed.
+
+  Sums and counts, so that the results of parts of a dataset can be added;
+  what divides is a property, nan where nothing was labelled.
+
+  Attributes:
+    thresholds: [T] in units of the reference length.
+    correct: [T, K] keypoints within the threshold.
+    labelled: [K] keypoints that counted.
+    num_people: people that counted.
+    num_without_reference: people left out, because their reference pair is
+      not labelled or coincides.
+  """
+
+  thresholds: Float[np.ndarray, "T"]
+  correct: Int[np.ndarray, "T K"]
+  labelled: Int[np.ndarray, "K"]
+  num_people: int
+  num_without_reference: int
+
+  @property
+  def per_keypoint(self) -> Float[np.ndarray, "T K"]:
+    return _share(self.correct, self.labelled)
+
+  @property
+  def total(self) -> Float[np.ndarray, "T"]:
+    """Over all labelled keypoints: frequent ones weigh more."""
+    return _share(self.correct.sum(1), self.labelled.sum())
+
+  @property
+  def mean(self) -> Float[np.ndarray, "T"]:
+    """Mean over the keypoints that are labelled at all, each weighing 1."""
+    is_there = self.labelled > 0
+    if not is_there.any():
+      return np.full(len(self.thresholds), np.nan)
+    return self.per_keypoint[:, is_there].mean(1)
+
+  def at(self, threshold: float) -> int:
+    """Index of a threshold; ValueError lists those that were computed."""
+    index = np.flatnonzero(np.isclose(self.thresholds, threshold))
+    if not len(index):
+      raise ValueError(
+        f"PCK was not computed at {threshold}, only at "
+        f"{', '.join(f'{t:g}' for t in self.thresholds)}"
+      )
+    return int(index[0])
+
+
+def _share(part, whole):
+  return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def reference_length(
+  kpts_xy_true: Points, labelled: Mask, pair: tuple[int, int]
+) -> Float[np.ndarray, "N"]:
+  """Distance between a pair of true keypoints; 0 if one is not labelled."""
+  points = np.asarray(kpts_xy_true, np.float64)
+  length = np.linalg.norm(points[:, pair[0]] - points[:, pair[1]], axis=-1)
+  return np.where(np.asarray(labelled)[:, list(pair)].all(1), length, 0.0)
+
+
+def pck(
+  kpts_xy: Points,
+  kpts_xy_true: Points,
+  labelled: Mask,
+  *,
+  reference: Float[Array | np.ndarray, "N"],
+  thresholds: Float[Array | np.ndarray, "T"] | tuple[float, ...] = (THRESHOLD,),
+) -> Pck:
+  """Counts keypoints whose error is <= threshold * reference length.
+
+  Args:
+    kpts_xy, kpts_xy_true: predicted and true, any one frame.
+    labelled: which true keypoints count.
+    reference: reference length of each person, same frame; a person with 0 is
+      left out.
+    thresholds: in units of the reference length.
+  """
+  reference = np.asarray(reference, np.float64)
+  thresholds = np.asarray(thresholds, np.float64)
+  error = normalized_error(kpts_xy, kpts_xy_true, reference=reference)
+  counts = np.asarray(labelled) & (reference > 0)[:, None]
+  is_correct = error[None] <= thresholds[:, None, None]
+  return Pck(
+    thresholds=thresholds,
+    correct=(is_correct & counts[None]).sum(1),
+    labelled=counts.sum(0),
+    num_people=int((reference > 0).sum()),
+    num_without_reference=int((reference <= 0).sum()),
+  )
+
+
+def normalized_error(
+  kpts_xy: Points,
+  kpts_xy_true: Points,
+  *,
+  reference: Float[Array | np.ndarray, "N"],
+) -> Float[np.ndarray, "N K"]:
+  """Distance in reference lengths; inf for a person without reference."""
+  reference = np.asarray(reference, np.float64)[:, None]
+  difference = np.asarray(kpts_xy, np.float64) - np.asarray(
+    kpts_xy_true, np.float64
+  )
+  error = np.linalg.norm(difference, axis=-1)
+  return np.where(
+    reference > 0, error / np.where(reference > 0, reference, 1), np.inf
+  )
+
+
+def groups(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
+  """Keypoints that tables of papers average, in the order of the skeleton.
+
+  Left and right of a pair under their common name; neck and top of the head
+  as "head".
+  """
+  partner = skeleton.flip_permutation
+  result: dict[str, tuple[int, ...]] = {}
+  for i, name in enumerate(skeleton.keypoints):
+    if partner[i] != i:
+      name = _common_end(name, skeleton.keypoints[partner[i]])
+    elif name in _HEAD:
+      name = "head"
+    result[name] = (*result.get(name, ()), i)
+  return result
+
+
+def _common_end(a: str, b: str) -> str:
+  """What two names end in alike: left_knee and right_knee give knee."""
+  n = 0
+  while n < min(len(a), len(b)) and a[-1 - n] == b[-1 - n]:
+    n += 1
+  common = a[len(a) - n :]
+  _, separator, end = common.partition("_")
+  return (end if separator else common).strip("_- ") or a
+
+
+def mean_pose(
+  kpts_xy_img: Points,
+  labelled: Mask,
+  box_xywh_img: Float[Array | np.ndarray, "N 4"],
+  test_box_xywh_img: Float[Array | np.ndarray, "M 4"],
+) -> Float[np.ndarray, "M K 2"]:
+  """The mean training pose, put into each test box.
+
+  It looks at no picture: a network that does not beat it has learned nothing
+  but where people stand in their boxes.
+
+  Args:
+    kpts_xy_img, labelled, box_xywh_img: training people.
+    test_box_xywh_img: where to predict.
+  Returns:
+    Keypoints in image pixels; one never labelled in training is put at the
+    middle of the box.
+  Raises:
+    ValueError: if a training box has no width or no height.
+  """
+  box = np.asarray(box_xywh_img, np.float64)
+  test_box = np.asarray(test_box_xywh_img, np.float64)
+  if not (box[:, 2:] > 0).all():
+    row = int(np.argmin((box[:, 2:] > 0).all(1)))
+    raise ValueError(
+      f"box_xywh_img: training person {row} has a box of no area "
+      f"({box[row].tolist()}): leave such people out"
+    )
+  weight = np.asarray(labelled, np.float64)[..., None]
+  kpts = np.asarray(kpts_xy_img, np.float64)
+  inside = (kpts - box[:, None, :2]) / box[:, None, 2:]
+  count = weight.sum(0)
+  total = np.where(weight > 0, inside, 0).sum(0)
+  mean = np.where(count > 0, total / np.maximum(count, 1), 0.5)
+  return test_box[:, None, :2] + mean * test_box[:, None, 2:]

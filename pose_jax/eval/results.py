@@ -1,0 +1,195 @@
+"""Predictions as a list in COCO's results format, made, read and checked.
+
+One entry per person: image_id, category_id 1, keypoints (x, y, score) * K in
+image pixels, score; and `person_id`, the annotation the prediction belongs to
+(top-down evaluation in ground truth boxes). COCO's loader ignores the extra
+key; PCK, which compares person with person, needs it.
+"""
+
+import json
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+PERSON_CATEGORY = 1
+MIN_KEYPOINT_SCORE = 0.2  # HRNet's in_vis_thre
+
+
+@runtime_checkable
+class PeopleTable(Protocol):
+  """What evaluation reads of a table of people (pose_jax.data.people).
+
+  N people in M images; see there for shapes and frames.
+  """
+
+  skeleton: Any
+  image_ids: Any
+  image_index: Any
+  person_ids: Any
+  box_xywh_img: Any
+  kpts_xy_img: Any
+  vis: Any
+  area: Any
+  is_crowd: Any
+  score: Any
+
+  def __len__(self) -> int: ...
+
+  def usable(self) -> Any: ...
+
+
+def instance_score(
+  box_score: Float[np.ndarray, "N"], keypoint_score: Float[np.ndarray, "N K"]
+) -> Float[np.ndarray, "N"]:
+  """Box score times the mean of the keypoint scores above 0.2.
+
+  Zero where no keypoint score exceeds 0.2, as in HRNet's evaluation.
+  """
+  counts = keypoint_score > MIN_KEYPOINT_SCORE
+  total = np.where(counts, keypoint_score, 0).sum(1)
+  return box_score * total / np.maximum(counts.sum(1), 1)
+
+
+def results_from_keypoints(
+  people: PeopleTable,
+  rows: Int[np.ndarray, "N"],
+  kpts_xy_img: Float[np.ndarray, "N K 2"],
+  keypoint_score: Float[np.ndarray, "N K"],
+) -> list[dict[str, Any]]:
+  """COCO results, one entry per predicted row of `people`.
+
+  Coordinates are rounded to 1e-3 px and scores to 1e-6, so that what is
+  scored now is exactly what the file holds.
+  """
+  points = np.round(np.asarray(kpts_xy_img, np.float64), 3)
+  scores = np.round(np.asarray(keypoint_score, np.float64), 6)
+  flat = np.concatenate([points, scores[..., None]], -1).reshape(len(rows), -1)
+  box_score = np.asarray(people.score, np.float64)[rows]
+  person_score = np.round(instance_score(box_score, scores), 6).tolist()
+  image_ids = people.image_ids[people.image_index[rows]].tolist()
+  person_ids = people.person_ids[rows].tolist()
+  return [
+    {
+      "image_id": image_id,
+      "category_id": PERSON_CATEGORY,
+      "keypoints": keypoints,
+      "score": score,
+      "person_id": person_id,
+    }
+    for image_id, keypoints, score, person_id in zip(
+      image_ids, flat.tolist(), person_score, person_ids, strict=True
+    )
+  ]
+
+
+def read_results(path: str | pathlib.Path) -> Any:
+  """What a JSON file holds; ValueError names the file if it is not JSON."""
+  try:
+    return json.loads(pathlib.Path(path).read_text())
+  except OSError as error:
+    raise ValueError(
+      f"cannot read the results file {path}: {error.strerror}"
+    ) from error
+  except ValueError as error:
+    raise ValueError(f"{path} is not a JSON file: {error}") from error
+
+
+def check_results(
+  results: Any, people: PeopleTable, *, source: str = "results"
+) -> None:
+  """Refuses what COCO's evaluation would misread or crash on.
+
+  Raises:
+    ValueError: one sentence that names the first bad entry.
+  """
+  if not isinstance(results, list):
+    raise ValueError(
+      f"{source}: a list of COCO results was expected, got "
+      f"{type(results).__name__}; an annotation file is not a results file"
+    )
+  image_ids = set(np.asarray(people.image_ids).tolist())
+  num_values = 3 * people.skeleton.num_keypoints
+  for i, entry in enumerate(results):
+    problem = _problem(entry, image_ids, num_values)
+    if problem:
+      raise ValueError(f"{source}: entry {i} {problem}")
+
+
+def _problem(entry: Any, image_ids: set[int], num_values: int) -> str:
+  """What is wrong with one entry, as the end of a sentence; "" if nothing."""
+  if not isinstance(entry, dict):
+    return f"must be an object, got {type(entry).__name__}"
+  for key in ("image_id", "category_id", "keypoints", "score"):
+    if key not in entry:
+      return f"has no {key!r}"
+  if not _is_number(entry["image_id"]) or entry["image_id"] not in image_ids:
+    return (
+      f"has image_id {entry['image_id']!r}, which is not among the "
+      f"{len(image_ids)} images of the ground truth"
+    )
+  if entry["category_id"] != PERSON_CATEGORY:
+    return (
+      f"has category_id {entry['category_id']!r}; people are category "
+      f"{PERSON_CATEGORY}"
+    )
+  values = entry["keypoints"]
+  if not isinstance(values, list) or len(values) != num_values:
+    got = len(values) if isinstance(values, list) else type(values).__name__
+    return (
+      f"must have {num_values} numbers in 'keypoints' (x, y, score of each), "
+      f"got {got}"
+    )
+  for value in (*values, entry["score"]):
+    if not _is_number(value) or not math.isfinite(value):
+      return f"holds {value!r} where a finite number was expected"
+  return ""
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def keypoints_of_people(
+  results: Sequence[dict[str, Any]],
+  people: PeopleTable,
+  *,
+  source: str = "results",
+) -> Float[np.ndarray, "N K 3"]:
+  """The prediction (x, y, score) of each person, matched by `person_id`.
+
+  Raises:
+    ValueError: if an entry has no person_id, one that the table does not
+      hold, or one that came before; or if a person has no prediction.
+  """
+  row_of = {p: i for i, p in enumerate(np.asarray(people.person_ids).tolist())}
+  found = np.full((len(people), people.skeleton.num_keypoints, 3), np.nan)
+  is_found = np.zeros(len(people), bool)
+  for i, entry in enumerate(results):
+    if "person_id" not in entry:
+      raise ValueError(
+        f"{source}: entry {i} has no 'person_id' (the annotation id of the "
+        "person), and PCK compares person with person: predict in ground "
+        "truth boxes, or ask for COCO's AP alone"
+      )
+    person_id = entry["person_id"]
+    row = row_of.get(person_id) if _is_number(person_id) else None
+    if row is None or is_found[row]:
+      what = "which is not a person to evaluate"
+      if row is not None:
+        what = "which an earlier entry has too"
+      raise ValueError(
+        f"{source}: entry {i} has person_id {person_id!r}, {what}"
+      )
+    found[row] = np.reshape(entry["keypoints"], (-1, 3))
+    is_found[row] = True
+  if not is_found.all():
+    first = people.person_ids[np.argmin(is_found)]
+    raise ValueError(
+      f"{source}: only {is_found.sum()} of {len(people)} people have a "
+      f"prediction, person_id {first} has none: PCK needs every person"
+    )
+  return found

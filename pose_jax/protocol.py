@@ -1,0 +1,174 @@
+"""How a number was measured.
+
+A score of human pose estimation means nothing without its protocol: ground
+truth boxes instead of a detector's, or a flip test one column off, move it by
+more than most published improvements. So no score leaves this code base
+without a `Protocol`, printed beside it and saved with it.
+
+None in a field means "not known" (predictions that came as a file); it is
+written out as such, never left away.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+UNKNOWN = "not known"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Protocol:
+  """Everything that changes a score without changing the network's weights.
+
+  Attributes:
+    dataset, split: what was evaluated, "coco", "val2017".
+    box_source: "ground truth", "keypoints", "image", or a detections file.
+    box_file_sha256: hash of the detections file; "" where boxes are no file.
+    flip_test: whether the mirror image was averaged in.
+    flip_shift: heatmap columns by which the mirrored map was shifted.
+    scales: factors of the test pyramid.
+    alignment: "corner" or "unit" (geometry.py).
+    codec: "truncated" or "unbiased" Gaussian that the network was trained on.
+    sigma_hm: its sigma, heatmap pixels.
+    decoder: "argmax", "quarter", "dark" or "weighted".
+    blur_kernel: heatmap pixels; "dark" only.
+    decoder_n, decoder_window: pixels averaged, window half-width in heatmap
+      pixels (None: the whole map); "weighted" only.
+    nms: non-maximum suppression between people, "none" if there was none.
+    pck_variant: threshold and reference length of PCK or PCKh; "" if unused.
+    checkpoint_step: training steps behind the weights.
+    num_parameters: trainable parameters.
+    code_version: version of pose_jax, with the revision where it is known.
+    network: name of the network; crop_hw: its input (height, width).
+  Raises:
+    ValueError: if two fields contradict each other.
+  """
+
+  dataset: str
+  split: str
+  box_source: str
+  flip_test: bool | None
+  flip_shift: int | None
+  alignment: str | None
+  codec: str | None
+  sigma_hm: float | None
+  decoder: str | None
+  box_file_sha256: str = ""
+  scales: tuple[float, ...] | None = (1.0,)
+  blur_kernel: int | None = None
+  decoder_n: int | None = None
+  decoder_window: int | None = None
+  nms: str = "none"
+  pck_variant: str = ""
+  checkpoint_step: int | None = None
+  num_parameters: int | None = None
+  code_version: str = ""
+  network: str = ""
+  crop_hw: tuple[int, int] | None = None
+
+  def __post_init__(self):
+    if not self.box_source:
+      raise ValueError(
+        "box_source must say where the person boxes came from, for example "
+        "'ground truth': a score without it cannot be compared"
+      )
+    if self.flip_test and self.flip_shift is None:
+      raise ValueError("flip_test is on, so flip_shift must be stated")
+    needs = {"dark": "blur_kernel", "weighted": "decoder_n"}.get(self.decoder)
+    if needs and getattr(self, needs) is None:
+      raise ValueError(f"decoder {self.decoder!r} needs {needs} to be stated")
+
+  def describe(self) -> str:
+    """The whole protocol on one readable line."""
+    return ", ".join(f"{name} {value}" for name, value in self.rows())
+
+  def rows(self) -> list[tuple[str, str]]:
+    """(what, how) pairs for a table, in the order of `describe`."""
+    hw = self.crop_hw
+    boxes = self.box_source
+    if self.box_file_sha256:
+      boxes += f" (sha256 {self.box_file_sha256[:12]})"
+    rows = [
+      ("data", f"{self.dataset} {self.split}".strip()),
+      ("boxes", boxes),
+      ("network", self.network or UNKNOWN),
+      ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
+      ("flip test", self._flip_text()),
+      (
+        "scales",
+        _text(self.scales and " ".join(f"{s:g}" for s in self.scales)),
+      ),
+      ("alignment", _text(self.alignment)),
+      ("targets", self._codec_text()),
+      ("decoder", self._decoder_text()),
+      ("NMS", self.nms),
+      ("PCK", self.pck_variant),
+      ("step", _text(self.checkpoint_step)),
+      ("parameters", _text(self.num_parameters)),
+      ("code", self.code_version or UNKNOWN),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+  def _flip_text(self) -> str:
+    if self.flip_test is None:
+      return UNKNOWN
+    return f"on (shift {self.flip_shift})" if self.flip_test else "off"
+
+  def _codec_text(self) -> str:
+    if self.codec is None:
+      return UNKNOWN
+    sigma = UNKNOWN if self.sigma_hm is None else f"{self.sigma_hm:g}"
+    return f"{self.codec} (sigma {sigma})"
+
+  def _decoder_text(self) -> str:
+    if self.decoder == "dark":
+      return f"dark (blur kernel {self.blur_kernel})"
+    if self.decoder == "weighted":
+      window = (
+        "whole map"
+        if self.decoder_window is None
+        else (f"window {self.decoder_window}")
+      )
+      return f"weighted (n {self.decoder_n}, {window})"
+    return _text(self.decoder)
+
+  def to_dict(self) -> dict[str, Any]:
+    """Plain values for JSON; `from_dict` gives the same protocol back."""
+    return {
+      name: list(value) if isinstance(value, tuple) else value
+      for name, value in dataclasses.asdict(self).items()
+    }
+
+
+def from_dict(values: Mapping[str, Any]) -> Protocol:
+  """The protocol that `to_dict` wrote.
+
+  Raises:
+    ValueError: naming the unknown or missing fields.
+  """
+  fields = dataclasses.fields(Protocol)
+  unknown = sorted(set(values) - {f.name for f in fields})
+  missing = [
+    f.name
+    for f in fields
+    if f.default is dataclasses.MISSING and f.name not in values
+  ]
+  if unknown or missing:
+    raise ValueError(
+      "a protocol was expected, but "
+      + "; ".join(
+        f"{what} {', '.join(names)}"
+        for what, names in (("unknown:", unknown), ("missing:", missing))
+        if names
+      )
+    )
+  return Protocol(
+    **{
+      name: tuple(value) if isinstance(value, list) else value
+      for name, value in values.items()
+    }
+  )
+
+
+def _text(value: Any) -> str:
+  return UNKNOWN if value is None else str(value)
