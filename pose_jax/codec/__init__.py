@@ -1,0 +1,1 @@
+"""Between keypoints and heatmaps: targets, decoders, flip test."""

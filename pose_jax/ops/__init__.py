@@ -1,0 +1,1 @@
+"""Pure array maths that several networks and codecs share."""
