@@ -93,7 +93,7 @@ class FolderImages:
         f"{self.root}, the first is {missing[0]!r}"
       )
 
-  def _bytes(self, i: int, limit: int) -> bytes:
+  def _bytes(self, i: Row, limit: int) -> bytes:
     try:
       with open(self.root / self.names[i], "rb") as file:
         return file.read(limit)

@@ -16,7 +16,7 @@ from pose_jax.data.images import ConcatenatedImages, DataError, ImageSource
 from pose_jax.skeleton import Skeleton
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class People:
   """N people in M images.
 
@@ -71,6 +71,12 @@ class People:
   def __len__(self) -> int:
     return len(self.person_ids)
 
+  def __repr__(self) -> str:
+    return (
+      f"People({len(self)} people, {self.skeleton.name}, "
+      f"{len(self.image_names)} images)"
+    )
+
   def describe(self, i: int | np.integer) -> str:
     """Names person i and its image, for messages."""
     image = self.image_names[self.image_index[i]]
@@ -94,7 +100,7 @@ class People:
     """One sentence for each row that `usable` leaves out: who and why."""
     has_extent = self._has_extent()
 
-    def why(i):
+    def why(i) -> str:
       if self.is_crowd[i]:
         return "is a crowd region"
       if not has_extent[i]:

@@ -1,0 +1,342 @@
+"""Batches of crops, the same bytes whatever threads, workers and processes.
+
+Batch n of process p is a pure function of (seed, n, p): epoch e goes through
+the usable people in the order of `default_rng([seed, e])`, person i is warped
+by what `default_rng([seed, e, i])` draws, and the rows of the global batch n
+are cut contiguously, one piece a process. So grain only has to call that
+function ahead of time, in threads or in worker processes, and a run resumes
+at step n by starting there. An epoch is as many whole global batches as fit;
+the people left over are others in each epoch.
+
+A batch is a dict of NumPy arrays:
+  image          uint8 [B, H, W, 3], RGB crops
+  kpts_xy_crop   float32 [B, K, 2]
+  vis            int8 [B, K]; a flip has moved it with its keypoint
+  crop_from_img  float32 [B, 2, 3], all augmentation included
+  person         int32 [B], row in `dataset.people.usable()`
+  valid          bool [B], False for rows that only fill up the last batch
+and, in training, sample_seed uint32 [B], for randomness on the device; in
+evaluation, img_from_hm float32 [B, 2, 3].
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator, Sequence
+
+import cv2
+import grain
+import numpy as np
+from absl import flags
+
+from pose_jax.data.augment import (
+  Augmentation,
+  Warp,
+  crop_from_img,
+  crop_person,
+  sample,
+  warp_keypoints,
+)
+from pose_jax.data.people import Dataset
+from pose_jax.geometry import Frames
+
+Batch = dict[str, np.ndarray]
+
+
+def steps_per_epoch(
+  dataset: Dataset, *, batch_size: int, num_processes: int = 1
+) -> int:
+  """Whole global batches in one pass over the usable people.
+
+  Args:
+    dataset: what is trained on.
+    batch_size: rows per process.
+    num_processes: processes that share a global batch.
+  Raises:
+    ValueError: if not even one batch fits.
+  """
+  num = int(dataset.people.is_usable().sum())
+  rows = _positive("batch_size", batch_size) * num_processes
+  if num < rows:
+    raise ValueError(
+      f"{dataset.name} {dataset.split} has {num} usable people, fewer than "
+      f"one batch of {rows} ({batch_size} x {num_processes} processes): take "
+      "a smaller batch or more data"
+    )
+  return num // rows
+
+
+def num_eval_batches(
+  dataset: Dataset, *, batch_size: int, num_processes: int = 1
+) -> int:
+  """Batches that every process gets from `make_eval_batches`."""
+  num = int(dataset.people.is_usable().sum())
+  return -(-num // (_positive("batch_size", batch_size) * num_processes))
+
+
+def make_batches(
+  dataset: Dataset,
+  frames: Frames,
+  *,
+  batch_size: int,
+  seed: int,
+  augmentation: Augmentation,
+  num_steps: int,
+  start_step: int = 0,
+  process: tuple[int, int] = (0, 1),
+  num_workers: int = 0,
+  num_threads: int | None = None,
+  reduce: bool = True,
+) -> Iterator[Batch]:
+  """Training batches `start_step` to `num_steps - 1` of one process.
+
+  Decoding starts at once, in the background. Unusable people (see
+  `People.usable`) never appear.
+
+  Args:
+    dataset: people and images.
+    frames: sizes and alignment of the crop.
+    batch_size: rows per process.
+    seed: of order and augmentation; not negative.
+    augmentation: how far crops vary.
+    num_steps: steps of the whole run, not of the rest of it.
+    start_step: where a resumed run goes on.
+    process: (index, count) of the processes that share a global batch.
+    num_workers: worker processes; 0 decodes in threads of this one.
+    num_threads: threads per process; by default all processors are used.
+    reduce: decode large images at reduced size, see `augment.crop_person`.
+  Raises:
+    ValueError: if the dataset is smaller than one global batch or an
+      argument is out of range.
+    DataError: while iterating, if an image cannot be read; names it.
+  """
+  _check_process(process)
+  if seed < 0 or not 0 <= start_step <= num_steps:
+    raise ValueError(
+      f"seed must not be negative, got {seed}, and start_step must be between "
+      f"0 and num_steps {num_steps}, got {start_step}"
+    )
+  source = _TrainingBatches(
+    crops=_Crops(_with_usable_people(dataset), frames, reduce),
+    batch_size=batch_size,
+    seed=seed,
+    augmentation=augmentation,
+    first=start_step,
+    num=num_steps - start_step,
+    per_epoch=steps_per_epoch(
+      dataset, batch_size=batch_size, num_processes=process[1]
+    ),
+    process=process,
+  )
+  return _prefetched(source, num_workers, num_threads)
+
+
+def make_eval_batches(
+  dataset: Dataset,
+  frames: Frames,
+  *,
+  batch_size: int,
+  process: tuple[int, int] = (0, 1),
+  num_workers: int = 0,
+  num_threads: int | None = None,
+  reduce: bool = True,
+) -> Iterator[Batch]:
+  """Every usable person once, in table order, without augmentation.
+
+  The people are cut into global batches and these contiguously into the
+  processes' batches. Rows beyond the last person repeat it and have
+  valid=False, so that every process gets equally many full batches. Arguments
+  and errors as `make_batches`.
+  """
+  _check_process(process)
+  source = _EvaluationBatches(
+    crops=_Crops(_with_usable_people(dataset), frames, reduce),
+    batch_size=batch_size,
+    num=num_eval_batches(
+      dataset, batch_size=batch_size, num_processes=process[1]
+    ),
+    process=process,
+  )
+  if not len(source):
+    raise ValueError(
+      f"{dataset.name} {dataset.split} has no usable people: nothing to "
+      "evaluate"
+    )
+  return _prefetched(source, num_workers, num_threads)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Crops:
+  """Turns rows of the table and their warps into a batch."""
+
+  dataset: Dataset
+  frames: Frames
+  reduce: bool
+
+  def center_size(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return self.frames.center_size(self.dataset.people.box_xywh_img[rows])
+
+  def batch(self, rows: np.ndarray, warps: Sequence[Warp]) -> Batch:
+    people = self.dataset.people
+    matrix = crop_from_img(self.frames, *self.center_size(rows), warps)
+    kpts_xy_crop, vis = warp_keypoints(
+      people.kpts_xy_img[rows],
+      people.vis[rows],
+      matrix,
+      warps,
+      people.skeleton.flip_permutation,
+    )
+    images = [
+      self._crop(image, row_matrix)
+      for image, row_matrix in zip(
+        people.image_index[rows], matrix, strict=True
+      )
+    ]
+    return {
+      "image": np.stack(images),
+      "kpts_xy_crop": kpts_xy_crop.astype(np.float32),
+      "vis": vis,
+      "crop_from_img": matrix.astype(np.float32),
+      "person": rows.astype(np.int32),
+      "valid": np.ones(len(rows), bool),
+    }
+
+  def _crop(self, image, matrix: np.ndarray) -> np.ndarray:
+    source = self.dataset.images
+    return crop_person(
+      source.read(image),
+      source.name(image),
+      matrix,
+      self.frames.crop_hw,
+      reduce=self.reduce,
+    )
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _TrainingBatches:
+  """Random access to the training batches of one process."""
+
+  crops: _Crops
+  batch_size: int
+  seed: int
+  augmentation: Augmentation
+  first: int
+  num: int
+  per_epoch: int
+  process: tuple[int, int]
+
+  def __len__(self) -> int:
+    return self.num
+
+  def __getitem__(self, i) -> Batch:
+    epoch, step = divmod(self.first + int(i), self.per_epoch)
+    order = _order(self.seed, epoch, len(self.crops.dataset.people))
+    index, count = self.process
+    start = (step * count + index) * self.batch_size
+    rows = order[start : start + self.batch_size]
+    rngs = [np.random.default_rng([self.seed, epoch, row]) for row in rows]
+    sample_seed = [rng.integers(2**32, dtype=np.uint32) for rng in rngs]
+    warps = [sample(self.augmentation, rng) for rng in rngs]
+    batch = self.crops.batch(rows, warps)
+    return batch | {"sample_seed": np.array(sample_seed, np.uint32)}
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, num: int) -> np.ndarray:
+  order = np.random.default_rng([seed, epoch]).permutation(num)
+  order.setflags(write=False)
+  return order
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _EvaluationBatches:
+  """Random access to the evaluation batches of one process."""
+
+  crops: _Crops
+  batch_size: int
+  num: int
+  process: tuple[int, int]
+
+  def __len__(self) -> int:
+    return self.num
+
+  def __getitem__(self, i) -> Batch:
+    index, count = self.process
+    start = (int(i) * count + index) * self.batch_size
+    wanted = np.arange(start, start + self.batch_size)
+    last = len(self.crops.dataset.people) - 1
+    rows = np.minimum(wanted, last)
+    batch = self.crops.batch(rows, [Warp()] * len(rows))
+    img_from_hm = self.crops.frames.img_from_hm(*self.crops.center_size(rows))
+    return batch | {
+      "img_from_hm": img_from_hm.astype(np.float32),
+      "valid": wanted <= last,
+    }
+
+
+def _with_usable_people(dataset: Dataset) -> Dataset:
+  return dataclasses.replace(dataset, people=dataset.people.usable())
+
+
+def _prefetched(source, num_workers: int, num_threads: int | None):
+  """Iterates over `source` in order, some batches ahead."""
+  if num_workers < 0 or (num_threads is not None and num_threads < 0):
+    raise ValueError(
+      f"num_workers and num_threads must not be negative, got {num_workers} "
+      f"and {num_threads}"
+    )
+  if num_threads is None:
+    num_threads = max(1, _num_processors() // max(1, num_workers))
+  _start_worker()
+  batches = grain.MapDataset.source(source).to_iter_dataset(
+    grain.ReadOptions(
+      num_threads=num_threads, prefetch_buffer_size=num_threads + 1
+    )
+  )
+  if num_workers:
+    # grain hands its own flags to its workers and needs them parsed, which
+    # absl's app.run has done and a notebook has not.
+    if not flags.FLAGS.is_parsed():
+      flags.FLAGS.mark_as_parsed()
+    batches = batches.mp_prefetch(
+      grain.MultiprocessingOptions(
+        num_workers=num_workers, per_worker_buffer_size=2
+      ),
+      worker_init_fn=_start_worker,
+    )
+  iterator = iter(batches)
+  iterator.start_prefetch()
+  return _closing(iterator)
+
+
+def _closing(iterator) -> Iterator[Batch]:
+  """The iterator's batches; stops its threads and workers at the end."""
+  try:
+    yield from iterator
+  finally:
+    iterator.close()
+
+
+def _start_worker(*_):
+  """One OpenCV thread per caller: batches already run side by side."""
+  cv2.setNumThreads(1)
+
+
+def _num_processors() -> int:
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
+
+
+def _positive(name: str, value: int) -> int:
+  if value < 1:
+    raise ValueError(f"{name} must be at least 1, got {value}")
+  return value
+
+
+def _check_process(process: tuple[int, int]) -> None:
+  index, count = process
+  if not 0 <= index < count:
+    raise ValueError(
+      f"process must be (index, count) with 0 <= index < count, got {process}"
+    )
