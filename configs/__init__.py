@@ -1,0 +1,1 @@
+"""Experiments: one documented file each, all keys in `base.py`."""

@@ -1,0 +1,168 @@
+"""Every key that a config can have, with its default and its unit.
+
+An experiment file starts from `get_config()` here, changes only what differs
+and says in its docstring where it comes from and what to expect. `finish`
+applies the variants that every file has and locks the keys.
+"""
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+
+def _dataset(name: str) -> ConfigDict:
+  """Where people and pictures come from; see `pose_jax/data/datasets.py`."""
+  return ConfigDict(
+    dict(
+      name=name,  # coco, lsp, lspet, drawn; "a+b" joins two
+      root=placeholder(str),  # folder of the raw files; drawn writes there
+      annotations="",  # coco: JSON file, below root
+      images="",  # coco: folder of pictures, below root
+      split="",  # lsp, lspet: train, test, val, all
+      boxes="keypoints",  # lsp, lspet: box round keypoints, or whole image
+      num_images=0,  # drawn
+      seed=0,  # drawn
+    )
+  )
+
+
+def get_config() -> ConfigDict:
+  """All keys; unlocked, for experiment files to change."""
+  config = ConfigDict()
+  config.name = "base"
+  config.seed = 0
+
+  config.data = ConfigDict(
+    dict(
+      train=_dataset("drawn"),
+      eval=_dataset("drawn"),
+      skeleton="coco17",
+      crop_hw=(256, 192),  # network input, pixels
+      alignment="corner",  # corner (HRNet's) or unit (DARK's)
+      padding=1.25,  # growth of a box before it is cropped
+      mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
+      std_rgb=(0.229, 0.224, 0.225),
+      num_workers=0,  # processes that decode; 0: threads of this one
+      num_threads=16,  # threads that decode, per process
+      augmentation=dict(
+        scale_factor=0.0,  # s of U(1 - s, 1 + s) or clip(N(1, s), 1 +- s)
+        scale_distribution="uniform",  # or clipped_normal (HRNet's)
+        rotation_deg=0.0,  # r of U(-r, r) or clip(N(0, r), +-2 r)
+        rotation_distribution="uniform",
+        rotation_probability=0.0,
+        translation_fraction=0.0,  # of the padded box, each way
+        translation_probability=0.0,
+        flip_probability=0.0,
+      ),
+      jitter=dict(  # colours, on the device; each factor from U(1 -+ a)
+        channel_gain=0.0,
+        brightness=0.0,
+        contrast=0.0,
+        saturation=0.0,
+      ),
+    )
+  )
+  config.model = ConfigDict(
+    dict(
+      name="pose_resnet",
+      depth=50,
+      width=64,  # channels of the stem; 64 is the published network
+      deconv_filters=(256, 256, 256),
+      deconv_kernels=(4, 4, 4),
+      dtype="float32",  # of the computation; parameters stay float32
+      sync_batch_norm=False,  # batch statistics over all devices
+      batch_norm_momentum=0.9,  # Flax's meaning: torch's 0.1
+    )
+  )
+  config.loss = ConfigDict(
+    dict(
+      name="mse",  # or ohkm
+      ohkm_top_k=8,
+      sigma_hm=2.0,  # target Gaussian, heatmap pixels
+      unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
+    )
+  )
+  config.optimizer = ConfigDict(
+    dict(
+      name="adam",  # adam, adamw, sgd, rmsprop
+      learning_rate=1e-3,
+      weight_decay=0.0,
+      momentum=0.0,
+      b1=0.9,
+      b2=0.999,
+      eps=1e-8,
+      clip_norm=0.0,  # 0: no clipping
+    )
+  )
+  config.schedule = ConfigDict(
+    dict(
+      name="step",  # step, cosine, constant
+      batch_size=32,  # people per step, all devices and processes together
+      num_epochs=140,
+      num_steps=0,  # above 0: overrides num_epochs
+      boundaries_epochs=(90, 120),
+      factor=0.1,
+      warmup_steps=0,
+    )
+  )
+  config.checkpoint = ConfigDict(
+    dict(
+      every_steps=0,  # 0: with every evaluation
+      keep_latest=1,
+      keep_best=1,
+      best_metric="AP",
+    )
+  )
+  config.eval = ConfigDict(
+    dict(
+      every_steps=0,  # 0: at the end only
+      batch_size=64,  # people, all devices of one process together
+      metrics=("coco",),  # coco (AP, AR), pck
+      pck_threshold=0.2,  # of the reference length
+      flip_test=True,
+      decoder="dark",  # argmax, quarter, dark, weighted
+      blur_kernel=11,  # dark
+      weighted_n=20,  # weighted
+      weighted_window=0,  # weighted: half-width, heatmap pixels; 0: whole map
+    )
+  )
+  config.log = ConfigDict(dict(every_steps=100))
+  return config
+
+
+def finish(config: ConfigDict, variant: str, variants: tuple[str, ...] = ()):
+  """Applies `:debug`, refuses unknown variants, locks the keys.
+
+  Args:
+    config: the experiment's.
+    variant: what stood behind the colon.
+    variants: what the experiment's own file has applied already.
+  Raises:
+    ValueError: naming the variants that exist.
+  """
+  known = ("", "debug", *variants)
+  if variant not in known:
+    raise ValueError(
+      f"{config.name} has no variant {variant!r}; it has "
+      f"{', '.join(v for v in known if v)}"
+    )
+  if variant == "debug":
+    _shrink(config)
+  return config.lock()
+
+
+def _shrink(config: ConfigDict) -> None:
+  """Drawn people, tiny sizes, two steps: under a minute on a CPU."""
+  config.name += "_debug"
+  aspect = config.data.crop_hw[0] / config.data.crop_hw[1]
+  config.data.crop_hw = (64, 64) if aspect == 1 else (128, 96)
+  config.data.skeleton = "coco17"
+  for section, seed in ((config.data.train, 1), (config.data.eval, 2)):
+    section.update(_dataset("drawn"))
+    section.update(num_images=8, seed=seed)
+  config.data.num_workers = 0
+  config.model.width = 8
+  config.model.deconv_filters = (16,) * len(config.model.deconv_filters)
+  config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
+  config.checkpoint.every_steps = 1
+  config.eval.update(every_steps=0, batch_size=4)
+  config.log.every_steps = 1

@@ -1,0 +1,54 @@
+"""SimpleBaseline, ResNet-50 at 256x192 on COCO.
+
+Source: Xiao et al. 2018 (arXiv 1804.06208); the authors' published config.
+Command:
+  python -m launch.train --config=configs/coco_resnet50_256x192.py \
+    --config.data.train.root=COCO --config.data.eval.root=COCO --workdir=W
+where COCO holds annotations/, train2017/ and val2017/ as released.
+Published: AP 72.4 with ground-truth boxes (70.4 with the detector of person
+AP 56.4), val2017, flip test with shift, quarter offset; backbone initialised
+from ImageNet. Not yet measured here; without ImageNet weights expect less.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config(variant: str = "") -> ConfigDict:
+  return simple_baseline(variant, depth=50)
+
+
+def simple_baseline(
+  variant: str, *, depth: int, crop_hw: tuple[int, int] = (256, 192)
+) -> ConfigDict:
+  """The authors' recipe for any depth and size."""
+  config = base.get_config()
+  config.name = f"coco_resnet{depth}_{crop_hw[0]}x{crop_hw[1]}"
+  config.data.crop_hw = crop_hw
+  for section, split in (
+    (config.data.train, "train2017"),
+    (config.data.eval, "val2017"),
+  ):
+    section.name = "coco"
+    section.annotations = f"annotations/person_keypoints_{split}.json"
+    section.images = split
+    section.split = split
+  config.data.augmentation.update(
+    scale_factor=0.3,
+    scale_distribution="clipped_normal",
+    rotation_deg=40.0,
+    rotation_distribution="clipped_normal",
+    rotation_probability=0.6,
+    flip_probability=0.5,
+  )
+  config.model.depth = depth
+  config.model.sync_batch_norm = False  # each of the authors' GPUs by itself
+  config.loss.sigma_hm = 3.0 if crop_hw[0] == 384 else 2.0
+  config.optimizer.learning_rate = 1e-3
+  config.schedule.update(
+    batch_size=128, num_epochs=140, boundaries_epochs=(90, 120)
+  )
+  config.checkpoint.every_steps = 1000
+  config.eval.update(decoder="quarter", every_steps=12_000)
+  return base.finish(config, variant)

@@ -1,0 +1,1 @@
+"""From a batch to a better state: loss, optimiser, step, loop, checkpoints."""
