@@ -27,6 +27,7 @@ class PeopleTable(Protocol):
   """
 
   skeleton: Any
+  image_names: Any
   image_ids: Any
   image_index: Any
   person_ids: Any
@@ -146,6 +147,8 @@ def _problem(entry: Any, image_ids: set[int], num_values: int) -> str:
   for value in (*values, entry["score"]):
     if not _is_number(value) or not math.isfinite(value):
       return f"holds {value!r} where a finite number was expected"
+  if not isinstance(entry.get("person_id", 0), int):
+    return f"has person_id {entry['person_id']!r}; an annotation id is an int"
   return ""
 
 
@@ -176,7 +179,7 @@ def keypoints_of_people(
         "truth boxes, or ask for COCO's AP alone"
       )
     person_id = entry["person_id"]
-    row = row_of.get(person_id) if _is_number(person_id) else None
+    row = row_of.get(person_id)
     if row is None or is_found[row]:
       what = "which is not a person to evaluate"
       if row is not None:

@@ -1,0 +1,216 @@
+"""Scores of a list of predictions: no network, no files.
+
+What a network's run and a results file have in common: both end as a list in
+COCO's results format, and both are scored here, so that scoring the written
+file gives the printed numbers again.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pose_jax.eval import coco, pck, results
+from pose_jax.skeleton import Skeleton
+
+METRICS = ("coco", "pck")
+PCK_NAME = f"PCK@{pck.THRESHOLD:g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+  """Everything measured on one list of predictions.
+
+  Attributes:
+    values: name -> score in [0, 1], None where nothing could be measured:
+      COCO's ten numbers; "PCK@0.2" over all labelled keypoints,
+      "PCK@0.2_mean" over the keypoints' scores, "PCK@0.2_mean_pose" of the
+      mean training pose.
+    keypoints: one row per keypoint: name, labelled, and PCK@0.2 and
+      similarity where measured.
+    matched: [N, K, 3] (x, y, score) in image pixels predicted for each usable
+      person; nan where there is none.
+    error: [N] how wrong each person is, 0 to 1, for choosing pictures.
+    coco, pck, baseline: the full results behind the values, or None.
+  """
+
+  values: dict[str, float | None]
+  keypoints: tuple[dict[str, Any], ...]
+  matched: Float[np.ndarray, "N K 3"]
+  error: Float[np.ndarray, "N"]
+  coco: coco.CocoScores | None
+  pck: pck.Pck | None
+  baseline: pck.Pck | None
+
+
+def check_metrics(metrics: Sequence[str], skeleton: Skeleton) -> None:
+  """ValueError for an unknown metric or one the skeleton does not have."""
+  unknown = [m for m in metrics if m not in METRICS]
+  if unknown or not metrics:
+    raise ValueError(
+      f"metrics must be some of {', '.join(METRICS)}, got "
+      f"{', '.join(unknown) or 'none'}"
+    )
+  if "pck" in metrics and skeleton.pck_pair is None:
+    raise ValueError(
+      f"metrics asks for pck, but {skeleton.name} states no pair of keypoints "
+      "whose distance is the reference length"
+    )
+
+
+def pck_variant(skeleton: Skeleton) -> str:
+  """PCK's threshold and reference length in words, for the protocol."""
+  a, b = (skeleton.keypoints[i] for i in skeleton.pck_pair)
+  return f"{PCK_NAME} of |{a} - {b}|, <=, all labelled keypoints"
+
+
+def score(
+  people: results.PeopleTable,
+  predictions: Any,
+  *,
+  metrics: Sequence[str] = ("coco",),
+  baseline_xy_img: Float[np.ndarray, "N K 2"] | None = None,
+  source: str = "results",
+) -> Scores:
+  """Scores predictions against a table of people.
+
+  Args:
+    people: the whole ground truth, crowds too.
+    predictions: list in COCO's results format (checked).
+    metrics: some of METRICS.
+    baseline_xy_img: the mean pose put into the box of each usable person.
+    source: what to call the predictions in messages.
+  Raises:
+    ValueError: for an unknown metric or a bad entry, named.
+  """
+  check_metrics(metrics, people.skeleton)
+  results.check_results(predictions, people, source=source)
+  usable = people.usable()
+  if "pck" in metrics:
+    matched = results.keypoints_of_people(predictions, usable, source=source)
+  else:
+    matched = _matched(predictions, usable)
+  coco_scores = baseline = pck_scores = None
+  if "coco" in metrics:
+    coco_scores = coco.evaluate_coco(people, predictions, source=source)
+  if "pck" in metrics:
+    pck_scores = pck_of_people(matched[..., :2], usable)
+    if baseline_xy_img is not None:
+      baseline = pck_of_people(baseline_xy_img, usable)
+  rows = np.arange(len(usable))
+  return Scores(
+    values=_values(coco_scores, pck_scores, baseline),
+    keypoints=_keypoint_rows(usable, matched, coco_scores, pck_scores),
+    matched=matched,
+    error=error_of(metrics, usable)(matched[..., :2], rows),
+    coco=coco_scores,
+    pck=pck_scores,
+    baseline=baseline,
+  )
+
+
+def pck_of_people(
+  kpts_xy_img: Float[np.ndarray, "N K 2"], people: results.PeopleTable
+) -> pck.Pck:
+  """PCK over the whole curve of thresholds, torso reference."""
+  labelled = np.asarray(people.vis) > 0
+  truth = np.asarray(people.kpts_xy_img)
+  reference = pck.reference_length(truth, labelled, people.skeleton.pck_pair)
+  return pck.pck(
+    kpts_xy_img, truth, labelled, reference=reference, thresholds=pck.CURVE
+  )
+
+
+def error_of(
+  metrics: Sequence[str], people: results.PeopleTable
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+  """A function (keypoints [n, K, 2], rows [n]) -> error [n] in [0, 1].
+
+  With PCK the mean distance of the labelled keypoints, in reference lengths,
+  each at most 1 (so that one lost wrist does not outweigh a wrong person);
+  with COCO 1 - OKS. A missing prediction has error 1.
+  """
+  labelled = np.asarray(people.vis) > 0
+  truth = np.asarray(people.kpts_xy_img)
+
+  def by_oks(kpts_xy_img, rows):
+    return 1 - np.nan_to_num(coco.oks(kpts_xy_img, people, rows))
+
+  def by_distance(kpts_xy_img, rows):
+    reference = pck.reference_length(
+      truth[rows], labelled[rows], people.skeleton.pck_pair
+    )
+    distance = pck.normalized_error(
+      kpts_xy_img, truth[rows], reference=reference
+    )
+    capped = np.where(distance < 1, distance, 1.0) * labelled[rows]
+    return capped.sum(1) / np.maximum(labelled[rows].sum(1), 1)
+
+  return by_distance if "pck" in metrics else by_oks
+
+
+def _matched(
+  predictions: list[dict[str, Any]], usable: results.PeopleTable
+) -> Float[np.ndarray, "N K 3"]:
+  """The prediction of each person: by person_id if complete, else by OKS."""
+  shape = (len(usable), usable.skeleton.num_keypoints, 3)
+  ids = [entry.get("person_id") for entry in predictions]
+  wanted = np.asarray(usable.person_ids).tolist()
+  if len(ids) == len(wanted) and set(ids) == set(wanted):
+    return results.keypoints_of_people(predictions, usable)
+  matched = np.full(shape, np.nan)
+  for row, i in enumerate(coco.best_match(predictions, usable)):
+    if i >= 0:
+      matched[row] = np.reshape(predictions[i]["keypoints"], (-1, 3))
+  return matched
+
+
+def _values(
+  coco_scores: coco.CocoScores | None,
+  pck_scores: pck.Pck | None,
+  baseline: pck.Pck | None,
+) -> dict[str, float | None]:
+  values = dict(coco_scores.values) if coco_scores else {}
+  if pck_scores:
+    at = pck_scores.at(pck.THRESHOLD)
+    values[PCK_NAME] = number(pck_scores.total[at])
+    values[f"{PCK_NAME}_mean"] = number(pck_scores.mean[at])
+  if baseline:
+    at = baseline.at(pck.THRESHOLD)
+    values[f"{PCK_NAME}_mean_pose"] = number(baseline.total[at])
+  return values
+
+
+def _keypoint_rows(
+  usable: results.PeopleTable,
+  matched: Float[np.ndarray, "N K 3"],
+  coco_scores: coco.CocoScores | None,
+  pck_scores: pck.Pck | None,
+) -> tuple[dict[str, Any], ...]:
+  labelled = np.asarray(usable.vis) > 0
+  rows = [
+    {"name": name, "labelled": int(count)}
+    for name, count in zip(
+      usable.skeleton.keypoints, labelled.sum(0), strict=True
+    )
+  ]
+  if coco_scores:
+    each, _ = coco.similarity(matched[..., :2], usable, np.arange(len(usable)))
+    total = np.where(labelled, np.nan_to_num(each), 0).sum(0)
+    for row, value in zip(rows, total, strict=True):
+      row["similarity"] = (
+        float(value / row["labelled"]) if row["labelled"] else None
+      )
+  if pck_scores:
+    at = pck_scores.at(pck.THRESHOLD)
+    for row, value in zip(rows, pck_scores.per_keypoint[at], strict=True):
+      row[PCK_NAME] = number(value)
+  return tuple(rows)
+
+
+def number(value: Any) -> float | None:
+  """A float, or None for nan: JSON has no nan, a reader no use for it."""
+  return None if math.isnan(value) else float(value)
