@@ -118,7 +118,7 @@ def _joints(root: pathlib.Path, num: int) -> Float64[np.ndarray, "num 14 3"]:
   """x, y, flag of every image, from either of the two layouts in use."""
   path = root / "joints.mat"
   try:
-    content = scipy.io.loadmat(path)
+    content = scipy.io.loadmat(str(path))
   except FileNotFoundError:
     raise DataError(
       f"{path} does not exist: give the folder with joints.mat and images/"

@@ -35,8 +35,8 @@ class People:
     score: of the box; 1 where a human drew it.
     box_source: where boxes come from, for the protocol of a score.
   Raises:
-    DataError: if arrays disagree in length, are not finite or point at no
-      image; names the image and the person.
+    DataError: if numbers are not finite, ids not unique, or a row points at
+      no image; names the image and the person.
   """
 
   skeleton: Skeleton
@@ -54,7 +54,7 @@ class People:
   box_source: str = "ground truth"
 
   def __post_init__(self):
-    self._check_shapes()
+    self._check_counts()
     lost = (self.image_index < 0) | (self.image_index >= len(self.image_names))
     if lost.any():
       i = np.flatnonzero(lost)[0]
@@ -115,25 +115,19 @@ class People:
   def _has_extent(self) -> Bool[np.ndarray, "N"]:
     return (self.box_xywh_img[:, 2:] > 0).all(1)
 
-  def _check_shapes(self):
-    num, keypoints = len(self.person_ids), self.skeleton.num_keypoints
-    num_images = len(self.image_names)
-    wanted = {
-      "image_ids": (num_images,),
-      "image_hw": (num_images, 2),
-      "box_xywh_img": (num, 4),
-      "kpts_xy_img": (num, keypoints, 2),
-      "vis": (num, keypoints),
-      **dict.fromkeys(("image_index", "area", "is_crowd", "score"), (num,)),
-    }
-    for name, shape in wanted.items():
-      got = getattr(self, name).shape
-      if got != shape:
-        raise DataError(
-          f"{name} has shape {got}, wanted {shape}: {num} people with the "
-          f"{keypoints} keypoints of {self.skeleton.name} in {num_images} "
-          "images"
-        )
+  def _check_counts(self):
+    """What the annotations of the fields cannot say."""
+    wanted, got = self.skeleton.num_keypoints, self.vis.shape[1]
+    if got != wanted:
+      raise DataError(
+        f"people have {got} keypoints, but skeleton {self.skeleton.name} has "
+        f"{wanted}"
+      )
+    if len(self.image_names) != len(self.image_ids):
+      raise DataError(
+        f"{len(self.image_names)} image names for {len(self.image_ids)} image "
+        "ids: wanted one each"
+      )
 
   def _check_unique(self, what: str, ids: np.ndarray):
     values, counts = np.unique(ids, return_counts=True)
