@@ -73,13 +73,13 @@ def draw_skeleton(
 
   Args:
     kpts_xy: pixels of `image`; may lie outside it.
-    shown: keypoints to draw (default all); a bone needs both its ends.
+    shown: keypoints to draw (default: all finite); a bone needs both its ends.
     hidden: keypoints drawn hollow (labelled, but covered).
     width: of a bone, pixels; default follows the picture's size.
   """
   image = image.copy()
   points = _drawable(kpts_xy, image)
-  shown = np.ones(len(points), bool) if shown is None else shown
+  shown = np.isfinite(kpts_xy).all(1) if shown is None else shown
   hidden = np.zeros(len(points), bool) if hidden is None else hidden
   width = width or max(2.0, min(image.shape[:2]) / 110)
   bones = [b for b in skeleton.bones if shown[b[0]] and shown[b[1]]]
@@ -150,8 +150,8 @@ def cut(
   image: Picture,
   box_xywh_img: Float[np.ndarray, "4"],
   *,
-  height: int = 340,
-  max_width: int = 420,
+  height: int = 270,
+  max_width: int = 270,
 ) -> tuple[Other, Float[np.ndarray, "2 3"]]:
   """The surroundings of a box, resized, and the matrix image -> cut.
 
@@ -179,12 +179,13 @@ def person(
   kpts_xy_img: Float[np.ndarray, "K 2"],
   true_xy_img: Float[np.ndarray, "K 2"],
   vis: Integer[np.ndarray, "K"],
-  height: int = 340,
+  height: int = 270,
 ) -> Other:
   """One person twice: left the annotation, right the prediction.
 
-  The right picture also shows the annotation, thin and white. Hidden
-  keypoints of the annotation are hollow.
+  The right picture also shows the annotation, thin and white. Hollow: on the
+  left hidden keypoints, on the right those that are not annotated. A
+  prediction of nan is not drawn.
   """
   small, cut_from_img = cut(image, box_xywh_img, height=height)
   true_xy = _moved(true_xy_img, cut_from_img)
@@ -194,7 +195,7 @@ def person(
     small, true_xy, skeleton, shown=labelled, hidden=vis == 1
   )
   right = draw_truth(small, true_xy, skeleton, shown=labelled)
-  right = draw_skeleton(right, kpts_xy, skeleton)
+  right = draw_skeleton(right, kpts_xy, skeleton, hidden=~labelled)
   gap = np.full((small.shape[0], 4, 3), 255, np.uint8)
   return np.concatenate([left, gap, right], 1)
 
@@ -287,15 +288,20 @@ def heatmap_sheet(
 ) -> Other:
   """The crop, all heatmaps at once, then each alone with its peak below.
 
-  The view of all takes the maximum over keypoints. Single maps are scaled to
-  their own peak, so that weak ones can be seen; the number is the peak.
+  The view of all takes the maximum over keypoints. Every view is scaled to its
+  own peak, so that weak maps can be seen; the number is the peak.
   """
   tile_w = round(tile_height * crop.shape[1] / crop.shape[0])
   peaks = heatmaps.max((0, 1))
   everything = heatmaps.max(-1)
   views = [
     ("crop", crop),
-    ("all keypoints", overlay_heatmap(crop, everything, hm_from_crop)),
+    (
+      "all keypoints",
+      overlay_heatmap(
+        crop, everything, hm_from_crop, peak=float(everything.max())
+      ),
+    ),
   ]
   for k, name in enumerate(skeleton.keypoints):
     view = overlay_heatmap(

@@ -146,7 +146,7 @@ def _curves(curves: Sequence[chart.Chart]) -> str:
 
 def _gallery(gallery: Gallery) -> str:
   figures = "".join(
-    f"<figure{' class=wide' if picture.wide else ''}>"
+    f"<figure{_width(picture)}>"
     f'<img alt="{_escape(picture.caption)}" src="{_inline(picture.image)}">'
     f"<figcaption>{_escape(picture.caption)}</figcaption></figure>"
     for picture in gallery.pictures
@@ -156,6 +156,13 @@ def _gallery(gallery: Gallery) -> str:
     f"<p class=note>{_escape(gallery.note)}</p>"
     f"<div class=gallery>{figures}</div></section>"
   )
+
+
+def _width(picture: Picture) -> str:
+  """As wide as the picture, so that captions wrap below it."""
+  if picture.wide:
+    return " class=wide"
+  return f' style="width:{picture.image.shape[1]}px"'
 
 
 def _inline(image: np.ndarray) -> str:
@@ -199,10 +206,10 @@ font-variant-numeric:tabular-nums}
 .protocol{display:grid;grid-template-columns:repeat(auto-fill,minmax(215px,1fr));
 gap:9px 22px;margin:0}
 dt{font-size:12px}dd{margin:0;overflow-wrap:anywhere}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(380px,100%),1fr));
 gap:34px;align-items:start}
-.pair>div:empty{display:none}
-table{border-collapse:collapse;width:100%;font-size:14px;margin-bottom:26px;
+.pair>div:empty{display:none}.pair h2:not(:first-child){margin-top:28px}
+table{border-collapse:collapse;width:100%;font-size:14px;
 font-variant-numeric:tabular-nums}
 th,td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:right}
 th:first-child,td:first-child{text-align:left;padding-left:0}
@@ -210,7 +217,7 @@ td:not(.num):not(:first-child){text-align:left}
 th{font-weight:500;color:var(--soft);font-size:13px}
 figure{margin:0}figcaption{font-size:13px;margin-top:5px}
 .chart{margin-bottom:26px}.chart svg{width:100%;height:auto;display:block}
-.gallery{display:flex;flex-wrap:wrap;gap:18px}
+.gallery{display:flex;flex-wrap:wrap;gap:20px 18px}
 .gallery img{display:block;max-width:100%;height:auto;border-radius:5px}
 .gallery figure{max-width:100%}
 .gallery .wide{flex-basis:100%}

@@ -104,7 +104,7 @@ class Protocol:
       ("NMS", self.nms),
       ("PCK", self.pck_variant),
       ("step", _text(self.checkpoint_step)),
-      ("parameters", _text(self.num_parameters)),
+      ("parameters", self._parameters_text()),
       ("code", self.code_version or UNKNOWN),
     ]
     return [(name, text) for name, text in rows if text]
@@ -131,6 +131,11 @@ class Protocol:
       )
       return f"weighted (n {self.decoder_n}, {window})"
     return _text(self.decoder)
+
+  def _parameters_text(self) -> str:
+    if self.num_parameters is None:
+      return UNKNOWN
+    return f"{self.num_parameters / 1e6:.2f} M"
 
   def to_dict(self) -> dict[str, Any]:
     """Plain values for JSON; `from_dict` gives the same protocol back."""

@@ -234,15 +234,20 @@ def _curves(findings: Findings):
 def _galleries(findings: Findings):
   legend = (
     "Left of each pair the annotation (hollow: hidden keypoint), right the "
-    "prediction over the annotation in white. The person's left is blue, the "
-    "right orange."
+    "prediction (hollow: keypoint not annotated) over the annotation in white. "
+    "The person's left is blue, the right orange."
   )
   yield page.Gallery(
     "Random people", legend, _people(findings, findings.random)
   )
   yield page.Gallery(
     "Worst people",
-    "The largest errors come first. Look here for wrong annotations too.",
+    "The largest errors come first; look for wrong annotations too. "
+    + (
+      "Error: mean distance in reference lengths, each counted as 1 at most."
+      if findings.pck
+      else "Ordered by OKS with the annotation."
+    ),
     _people(findings, findings.worst),
   )
   yield page.Gallery(

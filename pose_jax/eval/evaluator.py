@@ -324,10 +324,10 @@ def _drawn(people, details, rows, read_image) -> tuple[report.Person, ...]:
 def _caption(people, details, row) -> str:
   """Image, person and how right the prediction is."""
   name = pathlib.PurePath(people.image_names[people.image_index[row]]).stem
-  how = f"error {details.error[row]:.2f} of the reference length"
+  how = f"error {details.error[row]:.2f}"
   if details.pck is None:
     how = f"OKS {1 - details.error[row]:.2f}"
-  return f"image {name}, person {people.person_ids[row]}: {how}"
+  return f"{name}, person {people.person_ids[row]}: {how}"
 
 
 def _json(value: Any, indent: int | None = None) -> str:

@@ -19,6 +19,10 @@ PERSON_CATEGORY = 1
 MIN_KEYPOINT_SCORE = 0.2  # HRNet's in_vis_thre
 
 
+class ResultsError(ValueError):
+  """A results file or list that cannot be scored; names the entry."""
+
+
 @runtime_checkable
 class PeopleTable(Protocol):
   """What evaluation reads of a table of people (pose_jax.data.people).
@@ -88,15 +92,15 @@ def results_from_keypoints(
 
 
 def read_results(path: str | pathlib.Path) -> Any:
-  """What a JSON file holds; ValueError names the file if it is not JSON."""
+  """What a JSON file holds; ResultsError names the file if it is not JSON."""
   try:
     return json.loads(pathlib.Path(path).read_text())
   except OSError as error:
-    raise ValueError(
+    raise ResultsError(
       f"cannot read the results file {path}: {error.strerror}"
     ) from error
   except ValueError as error:
-    raise ValueError(f"{path} is not a JSON file: {error}") from error
+    raise ResultsError(f"{path} is not a JSON file: {error}") from error
 
 
 def check_results(
@@ -105,10 +109,10 @@ def check_results(
   """Refuses what COCO's evaluation would misread or crash on.
 
   Raises:
-    ValueError: one sentence that names the first bad entry.
+    ResultsError: one sentence that names the first bad entry.
   """
   if not isinstance(results, list):
-    raise ValueError(
+    raise ResultsError(
       f"{source}: a list of COCO results was expected, got "
       f"{type(results).__name__}; an annotation file is not a results file"
     )
@@ -117,7 +121,7 @@ def check_results(
   for i, entry in enumerate(results):
     problem = _problem(entry, image_ids, num_values)
     if problem:
-      raise ValueError(f"{source}: entry {i} {problem}")
+      raise ResultsError(f"{source}: entry {i} {problem}")
 
 
 def _problem(entry: Any, image_ids: set[int], num_values: int) -> str:
@@ -173,7 +177,7 @@ def keypoints_of_people(
   is_found = np.zeros(len(people), bool)
   for i, entry in enumerate(results):
     if "person_id" not in entry:
-      raise ValueError(
+      raise ResultsError(
         f"{source}: entry {i} has no 'person_id' (the annotation id of the "
         "person), and PCK compares person with person: predict in ground "
         "truth boxes, or ask for COCO's AP alone"
@@ -184,14 +188,14 @@ def keypoints_of_people(
       what = "which is not a person to evaluate"
       if row is not None:
         what = "which an earlier entry has too"
-      raise ValueError(
+      raise ResultsError(
         f"{source}: entry {i} has person_id {person_id!r}, {what}"
       )
     found[row] = np.reshape(entry["keypoints"], (-1, 3))
     is_found[row] = True
   if not is_found.all():
     first = people.person_ids[np.argmin(is_found)]
-    raise ValueError(
+    raise ResultsError(
       f"{source}: only {is_found.sum()} of {len(people)} people have a "
       f"prediction, person_id {first} has none: PCK needs every person"
     )

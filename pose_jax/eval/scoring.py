@@ -64,7 +64,7 @@ def check_metrics(metrics: Sequence[str], skeleton: Skeleton) -> None:
 def pck_variant(skeleton: Skeleton) -> str:
   """PCK's threshold and reference length in words, for the protocol."""
   a, b = (skeleton.keypoints[i] for i in skeleton.pck_pair)
-  return f"{PCK_NAME} of |{a} - {b}|, <=, all labelled keypoints"
+  return f"at most {pck.THRESHOLD:g} x |{a} - {b}|, labelled keypoints"
 
 
 def score(
