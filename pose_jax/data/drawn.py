@@ -11,10 +11,10 @@ Annotations follow COCO: a keypoint has v = 2 where it is seen, v = 1 where
 an occluder, another person or the person's own body hides it (the face of
 somebody seen from behind, for example), and v = 0 with x = y = 0 outside the
 picture. The rule for the own body is stated in `drawn_figure`. `bbox` and
-`area` are those of the pixels that are seen. Of a person who shows less than
-a tenth of the body or fewer than three keypoints only bbox and area are
-given, with num_keypoints 0, as COCO has small people; somebody who shows
-nothing has no annotation.
+`area` are those of the pixels that are seen. Of a person with fewer than four
+visible keypoints only bbox and area are given, with num_keypoints 0, as COCO
+does for people too hidden to annotate; somebody who shows nothing has no
+annotation.
 """
 
 import json
@@ -36,8 +36,7 @@ VERSION = 1  # of the drawing; grows when the pictures change
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"
 _JPEG_QUALITY = 92
-_MIN_VISIBLE_SHARE = 0.1
-_MIN_VISIBLE_KPTS = 3
+_MIN_VISIBLE_KPTS = 4
 _MAX_PEOPLE = 3
 
 Progress = Callable[[int, int], None]
@@ -52,10 +51,7 @@ def encode_jpeg(image: np.ndarray) -> bytes:
 
 def has_keypoints(person: DrawnPerson) -> bool:
   """Whether enough of a person is seen to annotate keypoints."""
-  seen = int((person.vis == 2).sum())
-  return (
-    person.visible_share >= _MIN_VISIBLE_SHARE and seen >= _MIN_VISIBLE_KPTS
-  )
+  return int((person.vis == 2).sum()) >= _MIN_VISIBLE_KPTS
 
 
 def _annotation(person: DrawnPerson, image_id: int, number: int) -> dict:

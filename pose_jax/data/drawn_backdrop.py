@@ -70,7 +70,8 @@ def _surface(
   grey = cv2.resize(texture[top : top + h, left : left + w], hw[::-1])
   ramp = np.linspace(0, 1, 256)[:, None]
   table = np.array(colors[0]) * (1 - ramp) + np.array(colors[1]) * ramp
-  return table.clip(0, 255).astype(np.uint8)[grey]
+  table = table.clip(0, 255).astype(np.uint8)[:, None]
+  return cv2.LUT(cv2.merge([grey] * 3), table)
 
 
 def _muted(rng: np.random.Generator) -> RGB:

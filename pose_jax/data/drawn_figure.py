@@ -23,6 +23,7 @@ from pose_jax.data.drawn_trunk import add_trunk
 from pose_jax.skeleton import COCO17
 
 _AT = COCO17.keypoints.index
+_STEPS = {3: (0.0, 0.5, 1.0), 4: (0.0, 1 / 3, 2 / 3, 1.0)}
 
 
 def _limb(
@@ -50,18 +51,18 @@ def _limb(
   reach, cloth = cover
   for k, ((name, length), radius) in enumerate(zip(bones, radii, strict=True)):
     shows = frozenset(keypoints[k : k + 2])
-    steps = np.linspace(0, 1, len(radius))
+    steps = _STEPS[len(radius)]
     rows = [(0, -length * s, 0, r) for s, r in zip(steps, radius, strict=True)]
     covered = min(max(reach - k, 0.0), 1.0)
-    middle = sketch.frame(name).at(np.array([(0, -length / 2, 0)]))
-    near = float(middle[0, 2]) + lift
+    frame = sketch.frame(name)
+    near = float(frame.origin[2] - frame.axes[2, 1] * length / 2) + lift
     if k == 0 and near_first is not None:
       near = near_first
     if covered < 0.99 or cloth is None:
       sketch.add([(name, rows)], plain(skin), near=near, shows=shows)
     if covered > 0.02 and cloth is not None:
-      cut = np.linspace(0, covered, len(radius))
-      wide = np.interp(cut, steps, radius) * 1.1 + 0.005
+      cut = [covered * s for s in steps]
+      wide = (np.interp(cut, steps, radius) * 1.1 + 0.005).tolist()
       rows = [(0, -length * s, 0, r) for s, r in zip(cut, wide, strict=True)]
       sketch.add([(name, rows)], cloth, near=near, shows=shows)
 

@@ -9,14 +9,16 @@ visibility flags cannot disagree.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 SCALE = 2  # the map of numbers is this much finer than the picture
 MAX_PARTS = 255
 _FIXED_BITS = 4
+_BLOCK = 6144  # pixels shaded at once: temporaries stay in the cache
 _TILE = 32  # texels of one period of a pattern
 _ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1)
@@ -107,55 +109,73 @@ def _tiles() -> Float[np.ndarray, "T 32 32"]:
   return np.stack([tiles[name] for name in PATTERNS]).astype(np.float32)
 
 
-def _coefficients(
-  parts: list[Part], circles: np.ndarray, starts: np.ndarray
-) -> np.ndarray:
-  """[16, P + 1] float32 per part; column 0 is the background.
+# Rows of the table of coefficients: x, y and constant term of the place
+# along the part in texels, across it in texels, and both as the sine of the
+# surface's tilt; first texel of the pattern; brightness per unit of light
+# along, across and towards the viewer, and without light; depth; colours.
+_ALONG, _ACROSS, _TILT_U, _TILT_V = 0, 3, 6, 9
+_TILE_AT, _LIGHT_U, _LIGHT_V, _LIGHT_Z, _DARK, _DEPTH = range(12, 18)
+_COLOR, _COLOR2 = 18, 21
+_ROWS = 24
+_AMBIENT, _DIFFUSE = 0.48, 0.62
 
-  Rows: u = r0 x + r1 y + r2 along the axis in pixels, v = r3 x + r4 y + r5
-  across; 1 / length; 1 / half width; pattern number; texels per pixel;
-  relief; bulge; depth; direction of the axis (2).
-  """
-  axis = np.stack([p.axis for p in parts])
+
+def _coefficients(
+  parts: Sequence[Part], light: Float[np.ndarray, "3"]
+) -> Float32[np.ndarray, "R P"]:
+  """What shading needs of each part; column 0 is the background."""
+  circles = np.concatenate([p.circles for p in parts])
+  counts = np.array([len(p.circles) for p in parts])
+  starts = np.cumsum(counts) - counts
+  axis = np.array([p.axis for p in parts])
   origin, along = axis[:, 0], axis[:, 1] - axis[:, 0]
-  length = np.hypot(*along.T)
+  length = np.hypot(along[:, 0], along[:, 1])
   unit = along / np.maximum(length, 1e-6)[:, None]
   unit[length < 1e-6] = (0.0, 1.0)
   normal = np.stack([-unit[:, 1], unit[:, 0]], -1)
-  counts = np.diff(np.append(starts, len(circles)))
   at = circles[:, :2] - np.repeat(origin, counts, 0)
-  across = (at * np.repeat(normal, counts, 0)).sum(-1)
-  ends = (at * np.repeat(unit, counts, 0)).sum(-1)
   radius = circles[:, 2]
-  high = np.maximum.reduceat(across + radius, starts)
-  low = np.minimum.reduceat(across - radius, starts)
-  u_high = np.maximum.reduceat(ends + radius, starts)
-  u_low = np.minimum.reduceat(ends - radius, starts)
-  rows = [
-    unit[:, 0],
-    unit[:, 1],
-    -(origin * unit).sum(-1) - u_low,
-    normal[:, 0],
-    normal[:, 1],
-    -(origin * normal).sum(-1) - (high + low) / 2,
-    1.0 / np.maximum(u_high - u_low, 1.0),
-    2.0 / np.maximum(high - low, 1.0),
-    [PATTERNS.index(p.material.pattern) for p in parts],
-    [_TILE / max(p.material.period, 1.0) for p in parts],
-    [p.material.relief for p in parts],
-    [p.bulge for p in parts],
-    [p.depth for p in parts],
-    unit[:, 0],
-    unit[:, 1],
+
+  def extent(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    place = (at * np.repeat(direction, counts, 0)).sum(-1)
+    low = np.minimum.reduceat(place - radius, starts)
+    return low, np.maximum.reduceat(place + radius, starts)
+
+  u_low, u_high = extent(unit)
+  v_low, v_high = extent(normal)
+  texels = np.array([_TILE / max(p.material.period, 1.0) for p in parts])
+  bulge = np.array([p.bulge for p in parts])
+  relief = np.array([p.material.relief for p in parts])
+  u0, v0 = (origin * unit).sum(-1), (origin * normal).sum(-1)
+  u_scale = 2 * bulge / np.maximum(u_high - u_low, 1.0)
+  v_scale = 2 * 0.95 / np.maximum(v_high - v_low, 1.0)
+  table = np.zeros((_ROWS, len(parts) + 1), np.float32)
+  body = table[:, 1:]
+  for row, direction, zero, scale in (
+    (_ALONG, unit, u0 + u_low, texels),
+    (_ACROSS, normal, v0 + (v_low + v_high) / 2, texels),
+    (_TILT_U, unit, u0 + (u_low + u_high) / 2, u_scale),
+    (_TILT_V, normal, v0 + (v_low + v_high) / 2, v_scale),
+  ):
+    body[row : row + 2] = direction.T * scale
+    body[row + 2] = -zero * scale
+  body[_TILE_AT] = [
+    PATTERNS.index(p.material.pattern) * _TILE**2 for p in parts
   ]
-  table = np.zeros((len(rows), len(parts) + 1), np.float32)
-  table[:, 1:] = rows
-  table[12, 0] = -1e9
+  body[_LIGHT_U] = relief * _DIFFUSE * (unit @ light[:2])
+  body[_LIGHT_V] = relief * _DIFFUSE * (normal @ light[:2])
+  body[_LIGHT_Z] = relief * _DIFFUSE * light[2]
+  body[_DARK] = 1 + relief * (_AMBIENT - 1)
+  body[_DEPTH] = [p.depth for p in parts]
+  body[_COLOR : _COLOR + 3] = np.array([p.material.color for p in parts]).T
+  second = np.array([p.material.color2 for p in parts]).T
+  body[_COLOR2 : _COLOR2 + 3] = second - body[_COLOR : _COLOR + 3]
+  table[_DEPTH, 0] = -1e9
   return table
 
 
 def number_map(
-  parts: list[Part], image_hw: tuple[int, int]
+  parts: Sequence[Part], image_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "H2 W2"]:
   """[2h, 2w]: the number (1..) of the part seen there, 0 for background.
 
@@ -187,7 +207,7 @@ def number_map(
 def shade(
   canvas: UInt8[np.ndarray, "H2 W2 3"],
   numbers: UInt8[np.ndarray, "H2 W2"],
-  parts: list[Part],
+  parts: Sequence[Part],
   light: Float[np.ndarray, "3"],
 ) -> None:
   """Colours every owned pixel of the canvas, in place.
@@ -200,53 +220,54 @@ def shade(
   """
   if not parts:
     return
-  circles = np.concatenate([p.circles for p in parts])
-  starts = np.cumsum([0] + [len(p.circles) for p in parts[:-1]])
-  table = _coefficients(parts, circles, starts)
-  flat = np.flatnonzero(numbers)
-  number = numbers.ravel()[flat].astype(np.intp)
+  table = _coefficients(parts, light)
   width = numbers.shape[1]
-  row, column = np.divmod(flat.astype(np.int32), width)
+  shadows = [
+    round(light[1] * reach * 1.3) * width + round(light[0] * reach)
+    for reach in (1.5 * SCALE, 3 * SCALE)
+  ]
+  owned = np.flatnonzero(numbers)
+  pixels = canvas.reshape(-1, 3)
+  for start in range(0, len(owned), _BLOCK):
+    flat = owned[start : start + _BLOCK]
+    pixels[flat] = _shade_block(flat, numbers, table, shadows)
+
+
+def _shade_block(
+  flat: np.ndarray,
+  numbers: np.ndarray,
+  table: np.ndarray,
+  shadows: list[int],
+) -> UInt8[np.ndarray, "N 3"]:
+  """Colours of some pixels, given by their places in the flat map."""
+  all_numbers = numbers.ravel()
+  number = all_numbers.take(flat).astype(np.intp)
+  row, column = np.divmod(flat, numbers.shape[1])
   x = column.astype(np.float32) * (1 / SCALE) - (SCALE - 1) / (2 * SCALE)
   y = row.astype(np.float32) * (1 / SCALE) - (SCALE - 1) / (2 * SCALE)
 
   def of(k: int) -> np.ndarray:
     return table[k].take(number)
 
-  u = of(0) * x + of(1) * y + of(2)
-  v = of(3) * x + of(4) * y + of(5)
-  texel = of(9)
-  tile = (of(8).astype(np.int32) << 10) + (
-    ((u * texel).astype(np.int32) & (_TILE - 1)) << 5
-  )
-  tile += (v * texel).astype(np.int32) & (_TILE - 1)
-  mix = _tiles().ravel().take(tile)[:, None]
+  def linear(k: int) -> np.ndarray:
+    return of(k) * x + of(k + 1) * y + of(k + 2)
 
-  v_round = np.clip(v * of(7), -1.0, 1.0) * 0.95
-  u_round = of(11) * (2.0 * u * of(6) - 1.0)
-  facing = np.sqrt(np.maximum(1 - v_round**2 - u_round**2, 0.04))
-  ax, ay = of(13), of(14)
-  lit = (
-    light[0] * (u_round * ax - v_round * ay)
-    + light[1] * (u_round * ay + v_round * ax)
-    + light[2] * facing
-  )
-  relief = of(10)
-  bright = 1.0 + relief * (0.48 + 0.62 * np.maximum(lit, 0.0) - 1.0)
-
+  tile = of(_TILE_AT).astype(np.int32)
+  tile += (linear(_ALONG).astype(np.int32) & (_TILE - 1)) * _TILE
+  tile += np.floor(linear(_ACROSS)).astype(np.int32) & (_TILE - 1)
+  mix = _tiles().ravel().take(tile)
+  u = np.clip(linear(_TILT_U), -1.0, 1.0)
+  v = np.clip(linear(_TILT_V), -1.0, 1.0)
+  facing = np.sqrt(np.maximum(1 - u * u - v * v, 0.04))
+  bright = of(_LIGHT_U) * u + of(_LIGHT_V) * v + of(_LIGHT_Z) * facing
+  bright = np.maximum(bright, 0.0) + of(_DARK)
   # Nearer parts cast a soft shadow on what lies behind them.
-  depth = of(12)
-  step = 3 * SCALE
-  for reach in (step // 2, step):
-    shift = round(light[1] * reach * 1.3) * width + round(light[0] * reach)
-    over = numbers.ravel().take(flat + shift, mode="clip")
-    bright[table[12].take(over) > depth + 0.05] *= 0.86
-
-  first = np.array([(0, 0, 0)] + [p.material.color for p in parts], np.float32)
-  second = np.array(
-    [(0, 0, 0)] + [p.material.color2 for p in parts], np.float32
-  )
-  color = first.take(number, 0) + (second - first).take(number, 0) * mix
-  color *= bright[:, None]
-  np.clip(color, 0, 255, out=color)
-  canvas.reshape(-1, 3)[flat] = color.astype(np.uint8)
+  depth = of(_DEPTH) + 0.05
+  for shadow in shadows:
+    over = table[_DEPTH].take(all_numbers.take(flat + shadow, mode="clip"))
+    bright *= np.where(over > depth, np.float32(0.86), np.float32(1.0))
+  color = np.empty((len(flat), 3), np.uint8)
+  for k in range(3):
+    channel = (of(_COLOR + k) + of(_COLOR2 + k) * mix) * bright
+    color[:, k] = np.clip(channel, 0, 255)
+  return color

@@ -5,6 +5,7 @@ the person (`drawn_pose`); a part (`drawn_paint`) is its picture.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,9 @@ from pose_jax.data.drawn_paint import Material, Part
 from pose_jax.data.drawn_pose import Frame
 
 _NOTHING: frozenset[int] = frozenset()
+
+# Balls (x, y, z, radius) by the frame that they are fixed to.
+Groups = Sequence[tuple[str, Sequence[Sequence[float]]]]
 
 
 def plain(color: RGB) -> Cloth:
@@ -29,10 +33,10 @@ def facing(frame: Frame) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class _Piece:
-  """A part in space: balls [N, 4] (x, y, z, radius), view frame, heights."""
+  """A part in space; `axis` is None where it follows from the balls."""
 
-  balls: np.ndarray
-  axis: np.ndarray
+  groups: Groups
+  axis: np.ndarray | None
   cloth: Cloth
   near: float  # sort key
   shows: frozenset[int]
@@ -59,7 +63,7 @@ class Sketch:
 
   def add(
     self,
-    groups: list[tuple[str, list]],
+    groups: Groups,
     cloth: Cloth,
     *,
     near: float | None = None,
@@ -82,19 +86,40 @@ class Sketch:
       scenery: whether it belongs to nobody (a seat).
       axis: [2, 3] for the texture; from the first ball to the last by default.
     """
-    placed = []
-    for name, rows in groups:
-      rows = np.asarray(rows, float)
-      at = self.frame(name).at(rows[:, :3])
-      placed.append(np.concatenate([at, rows[:, 3:]], 1))
-    balls = np.concatenate(placed)
-    if axis is None:
-      axis = balls[[0, -1], :3]
-    key = (float(balls[:, 2].mean()) if near is None else near) + lift
+    if near is None:
+      near = self._mean_z(groups)
+    key = near + lift
     self.pieces.append(
-      _Piece(balls, axis, cloth, key, shows, hulls, bulge, relief, scenery)
+      _Piece(groups, axis, cloth, key, shows, hulls, bulge, relief, scenery)
     )
     return key
+
+  def _mean_z(self, groups: Groups) -> float:
+    total, count = 0.0, 0
+    for name, rows in groups:
+      frame = self.frame(name)
+      toward = frame.axes[2].tolist()
+      origin = float(frame.origin[2])
+      for x, y, z, _ in rows:
+        total += toward[0] * x + toward[1] * y + toward[2] * z + origin
+        count += 1
+    return total / count
+
+  def _balls(self, pieces: list[_Piece]) -> tuple[np.ndarray, list[int]]:
+    """[N, 4] in view coordinates, and how many belong to each piece."""
+    names = {name: k for k, name in enumerate(self.body.frames)}
+    rows, which, counts = [], [], []
+    for piece in pieces:
+      start = len(rows)
+      for name, group in piece.groups:
+        rows += group
+        which += [names[name]] * len(group)
+      counts.append(len(rows) - start)
+    balls = np.array(rows, float)
+    axes = np.stack([f.axes for f in self.body.frames.values()])[which]
+    origin = np.stack([f.origin for f in self.body.frames.values()])[which]
+    balls[:, :3] = (axes @ balls[:, :3, None])[..., 0] + origin
+    return balls, counts
 
   def parts(
     self,
@@ -108,17 +133,17 @@ class Sketch:
       range(len(self.pieces)), key=lambda k: (self.pieces[k].near, k)
     )
     pieces = [self.pieces[k] for k in order]
-    counts = [len(p.balls) for p in pieces]
-    balls = np.concatenate([p.balls for p in pieces])
+    balls, counts = self._balls(pieces)
     circles = np.empty((len(balls), 3))
     circles[:, :2], zoom = project(balls[:, :3], height_px, origin_xy_img)
     circles[:, 2] = balls[:, 3] * zoom
-    axes = np.concatenate([p.axis for p in pieces])
-    axes = project(axes, height_px, origin_xy_img)[0].reshape(-1, 2, 2)
     out = []
     stop = 0
-    for piece, count, axis in zip(pieces, counts, axes, strict=True):
+    for piece, count in zip(pieces, counts, strict=True):
       start, stop = stop, stop + count
+      axis = circles[[start, stop - 1], :2]
+      if piece.axis is not None:
+        axis = project(piece.axis, height_px, origin_xy_img)[0]
       cloth = piece.cloth
       material = Material(
         cloth.color,
