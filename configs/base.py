@@ -116,8 +116,7 @@ def get_config() -> ConfigDict:
     dict(
       every_steps=0,  # 0: at the end only
       batch_size=64,  # people, all devices of one process together
-      metrics=("coco",),  # coco (AP, AR), pck
-      pck_threshold=0.2,  # of the reference length
+      metrics=("coco",),  # coco (AP, AR), pck (PCK@0.2)
       flip_test=True,
       decoder="dark",  # argmax, quarter, dark, weighted
       blur_kernel=11,  # dark
@@ -156,9 +155,9 @@ def _shrink(config: ConfigDict) -> None:
   aspect = config.data.crop_hw[0] / config.data.crop_hw[1]
   config.data.crop_hw = (64, 64) if aspect == 1 else (128, 96)
   config.data.skeleton = "coco17"
-  for section, seed in ((config.data.train, 1), (config.data.eval, 2)):
-    section.update(_dataset("drawn"))
-    section.update(num_images=8, seed=seed)
+  for part, seed in (("train", 1), ("eval", 2)):
+    config.data[part] = _dataset("drawn")
+    config.data[part].update(num_images=8, seed=seed)
   config.data.num_workers = 0
   config.model.width = 8
   config.model.deconv_filters = (16,) * len(config.model.deconv_filters)

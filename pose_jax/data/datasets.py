@@ -1,10 +1,12 @@
 """Datasets by name, opened from the plain values of a config section."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pose_jax.data.coco import open_coco
+from pose_jax.data.drawn import open_drawn
 from pose_jax.data.leeds import open_lsp, open_lspet
 from pose_jax.data.people import Dataset, concatenate_datasets
 from pose_jax.skeleton import COCO17, Skeleton
@@ -19,7 +21,8 @@ def open_dataset(
     section: `name` (a key of DATASETS, or several joined by "+") and `root`;
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
       lspet: in folders of these names below root); `num_images` and `seed`
-      (drawn: drawn below root on first use). Missing values count as empty.
+      (drawn: drawn below root on first use; `progress`, called with pictures
+      done and wanted, is optional). Missing values count as empty.
     skeleton: what the model is built for; coco reads its file as having it.
   Raises:
     ValueError: if the name is unknown or the people have another skeleton.
@@ -61,6 +64,20 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
   )
 
 
+def _drawn(section: Mapping[str, Any], _: Skeleton) -> Dataset:
+  num_images, seed = section["num_images"], section["seed"]
+  folder = _root(section) / f"{num_images}_of_seed_{seed}"
+  return dataclasses.replace(
+    open_drawn(
+      folder,
+      num_images=num_images,
+      seed=seed,
+      progress=section.get("progress"),
+    ),
+    split=section.get("split") or f"seed {seed}",
+  )
+
+
 def _leeds(open_it: Callable[..., Dataset], folder: str):
   def open_section(section: Mapping[str, Any], _: Skeleton) -> Dataset:
     return open_it(
@@ -76,4 +93,5 @@ DATASETS: dict[str, Callable[[Mapping[str, Any], Skeleton], Dataset]] = {
   "coco": _coco,
   "lsp": _leeds(open_lsp, "lsp"),
   "lspet": _leeds(open_lspet, "lspet"),
+  "drawn": _drawn,
 }

@@ -66,6 +66,7 @@ def train(
   checkpoints: Checkpoints,
   meta: Mapping[str, Any],
   evaluate: Callable[[TrainState, int], Scores],
+  learning_rate: Callable[[int], Any],
   should_stop: Callable[[int], bool] = lambda step: False,
 ) -> TrainState:
   """Trains from `state.step` to `settings.num_steps`.
@@ -80,6 +81,7 @@ def train(
     batches: host batches, from the one of `state.step` on.
     meta: what every checkpoint carries beside the state.
     evaluate: scores of a state; called by all processes.
+    learning_rate: of an update, for the log.
     should_stop: asked after every step; True saves and returns.
   Raises:
     NonFiniteLossError: with the step; the last good checkpoint stays.
@@ -102,6 +104,7 @@ def train(
     stopping = should_stop(step)
     if _is_due(step, settings.log_every_steps) or is_end or stopping:
       values = {k: float(v) for k, v in jax.device_get(metrics).items()}
+      values["learning_rate"] = float(learning_rate(step - 1))
       _check_finite(step, values)
       steps_per_second, rates = clock.rates()
       logbook.progress(step, values | rates, steps_per_second=steps_per_second)

@@ -26,6 +26,13 @@ class TrainState:
     return {"params": self.params, "batch_stats": self.batch_stats}
 
 
+def abstract_variables(
+  model: nn.Module, crop_hw: tuple[int, int]
+) -> dict[str, Tree]:
+  """Shapes and dtypes of a model's variables, without computing them."""
+  return jax.eval_shape(lambda: init_variables(model, crop_hw, 0))
+
+
 def init_variables(
   model: nn.Module, crop_hw: tuple[int, int], seed: int
 ) -> dict[str, Tree]:

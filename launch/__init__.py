@@ -1,0 +1,1 @@
+"""What users type; the only rooms that read flags and print errors."""

@@ -1,0 +1,87 @@
+"""From the command line to `main`, and from an error to one sentence.
+
+What users can cause (a misspelt key, a missing file, a broken picture) ends
+the run with one sentence and exit status 2. Everything else is a bug of ours
+and shows its traceback.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+from launch.check import ConfigError
+from pose_jax.data.people import DataError
+from pose_jax.eval.results import ResultsError
+from pose_jax.train.checkpoint import CheckpointError
+from pose_jax.train.loop import NonFiniteLossError
+
+COORDINATOR = flags.DEFINE_string(
+  "coordinator",
+  None,
+  "HOST:PORT of process 0, where several processes make one run; 'auto' on "
+  "SLURM, Kubernetes and TPU pods.",
+)
+NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "Processes in this run.", lower_bound=1
+)
+PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "Which of them this one is, from 0.", lower_bound=0
+)
+
+_USERS = (
+  ConfigError,
+  DataError,
+  ResultsError,
+  CheckpointError,
+  NonFiniteLossError,
+)
+
+
+def fail(message: str) -> None:
+  """Ends the process with one sentence on stderr and exit status 2."""
+  print(f"error: {message}", file=sys.stderr, flush=True)
+  sys.exit(2)
+
+
+def _last_line(text: str) -> str:
+  """What an error in a config file says, without its traceback."""
+  if "Traceback" not in text:
+    return f"{' '.join(text.split())} (see --help)"
+  if "ValueError: " not in text:  # the file itself is broken: show where
+    return text
+  return "--config: " + text.rsplit("ValueError: ", 1)[1].strip()
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+  """absl's flag parsing, without tracebacks for what was typed."""
+  try:
+    return flags.FLAGS(list(argv))
+  except flags.Error as error:
+    fail(_last_line(str(error)))
+  except FileNotFoundError as error:
+    fail(f"--config: there is no file {error.filename}; see configs/")
+  except (AttributeError, KeyError) as error:
+    # How ml_collections reports a key that a config does not have.
+    text = str(error.args[0]) if error.args else str(error)
+    fail(" ".join(f"--config: {text}".split()))
+  except (TypeError, ValueError) as error:
+    fail(" ".join(f"--config: {error}".split()))
+
+
+def run(main: Callable[[], None]) -> None:
+  """Parses flags, calls `main`, turns users' errors into sentences."""
+
+  def guarded(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+      fail(f"unexpected arguments {' '.join(argv[1:])} (see --help)")
+    # orbax and absl warn about their own ways; ours are said on stdout.
+    logging.set_verbosity(logging.ERROR)
+    try:
+      main()
+    except _USERS as error:
+      fail(str(error))
+    except KeyboardInterrupt:
+      fail("interrupted; the same command goes on from the last checkpoint")
+
+  app.run(guarded, flags_parser=_parse)

@@ -1,0 +1,206 @@
+"""Config to objects: the one place where a config's sections are taken apart.
+
+Everything below this room takes plain arguments.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from configs import base
+from launch.check import ConfigError
+from launch.progress import ProgressBar
+from pose_jax import parallel
+from pose_jax.data.augment import Augmentation
+from pose_jax.data.datasets import open_dataset
+from pose_jax.data.people import Dataset
+from pose_jax.data.pipeline import (
+  make_batches,
+  steps_per_epoch,
+)
+from pose_jax.geometry import Frames
+from pose_jax.models import make_model, map_hw
+from pose_jax.skeleton import SKELETONS, Skeleton
+from pose_jax.train.losses import LOSSES
+from pose_jax.train.optimizer import make_optimizer, make_schedule
+from pose_jax.train.step import TargetRule, prepare_images, train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """What training and evaluation share."""
+
+  config: ConfigDict
+  skeleton: Skeleton
+  frames: Frames
+  model: nn.Module
+
+
+def make_experiment(config: ConfigDict) -> Experiment:
+  """Skeleton, geometry and network of a (checked) config."""
+  skeleton = SKELETONS[config.data.skeleton]
+  crop_hw = tuple(config.data.crop_hw)
+  frames = Frames(
+    crop_hw=crop_hw,
+    map_hw=map_hw(config.model, crop_hw),
+    alignment=config.data.alignment,
+    padding=config.data.padding,
+  )
+  model = make_model(config.model, skeleton)
+  return Experiment(config, skeleton, frames, model)
+
+
+def read_config(workdir: pathlib.Path) -> ConfigDict:
+  """The config that `launch.train` wrote into a workdir.
+
+  Raises:
+    ConfigError: if there is none, or it is not one of this code's.
+  """
+  path = workdir / "config.json"
+  try:
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    config = base.get_config()
+    config.update(_tuples(saved))
+  except FileNotFoundError as error:
+    raise ConfigError(
+      f"{workdir} holds no config.json: is it a folder that launch.train "
+      "wrote? Else give --config"
+    ) from error
+  except (ValueError, TypeError, KeyError) as error:
+    raise ConfigError(f"{path} cannot be read: {error}") from error
+  return config.lock()
+
+
+def _tuples(value: Any) -> Any:
+  """JSON's lists as the tuples that configs have."""
+  if isinstance(value, Mapping):
+    return {key: _tuples(item) for key, item in value.items()}
+  return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def open_part(
+  experiment: Experiment, part: str, workdir: pathlib.Path
+) -> Dataset:
+  """The data set of `config.data.train` or `.eval`.
+
+  Drawn people that are given no root are drawn below the workdir.
+
+  Raises:
+    DataError: if files are missing or faulty.
+    ConfigError: if the data set does not go with the rest of the config.
+  """
+  section = experiment.config.data[part].to_dict()
+  if section["name"] == "drawn" and section["root"] is None:
+    section["root"] = str(workdir / "drawn")
+  section["progress"] = ProgressBar("drawing", "pictures")
+  try:
+    return open_dataset(section, skeleton=experiment.skeleton)
+  except ValueError as error:
+    if type(error) is not ValueError:
+      raise
+    raise ConfigError(f"data.{part}: {error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """Lengths of a run, in steps."""
+
+  num_steps: int
+  steps_per_epoch: int
+  rows_per_process: int
+
+
+def make_plan(config: ConfigDict, dataset: Dataset) -> Plan:
+  """How many steps, and how many rows of a step are this process's.
+
+  Raises:
+    ConfigError: if processes or devices cannot share the batch, or the data
+      set is smaller than a batch.
+  """
+  total, processes = config.schedule.batch_size, parallel.process()[1]
+  devices = parallel.num_devices()
+  if total % (processes * devices):
+    raise ConfigError(
+      f"schedule.batch_size is {total}, which {processes} processes of "
+      f"{devices} devices cannot share: make it a multiple of "
+      f"{processes * devices}"
+    )
+  try:
+    per_epoch = steps_per_epoch(
+      dataset, batch_size=total // processes, num_processes=processes
+    )
+  except ValueError as error:
+    raise ConfigError(f"schedule.batch_size: {error}") from error
+  num_steps = config.schedule.num_steps or (
+    config.schedule.num_epochs * per_epoch
+  )
+  return Plan(num_steps, per_epoch, total // processes)
+
+
+def make_training_batches(
+  experiment: Experiment, dataset: Dataset, plan: Plan, start_step: int
+) -> Iterator[Mapping[str, np.ndarray]]:
+  """Host batches from `start_step` to the end of the run."""
+  data = experiment.config.data
+  return make_batches(
+    dataset,
+    experiment.frames,
+    batch_size=plan.rows_per_process,
+    seed=experiment.config.seed,
+    augmentation=Augmentation(**data.augmentation.to_dict()),
+    num_steps=plan.num_steps,
+    start_step=start_step,
+    process=parallel.process(),
+    num_workers=data.num_workers,
+    num_threads=data.num_threads or None,
+  )
+
+
+def make_run_optimizer(config: ConfigDict, plan: Plan):
+  """The optimiser with its schedule in steps of this run, and the schedule."""
+  options = config.optimizer.to_dict()
+  schedule = make_schedule(
+    config.schedule.name,
+    learning_rate=options.pop("learning_rate"),
+    num_steps=plan.num_steps,
+    boundaries_steps=tuple(
+      epoch * plan.steps_per_epoch
+      for epoch in config.schedule.boundaries_epochs
+    ),
+    factor=config.schedule.factor,
+    warmup_steps=config.schedule.warmup_steps,
+  )
+  return make_optimizer(options.pop("name"), schedule, **options), schedule
+
+
+def make_step(experiment: Experiment, optimizer) -> Callable:
+  """`train_step` with everything bound but state, batch and axis name."""
+  config, frames = experiment.config, experiment.frames
+  loss = LOSSES[config.loss.name]
+  if config.loss.name == "ohkm":
+    loss = functools.partial(loss, top_k=config.loss.ohkm_top_k)
+  return functools.partial(
+    train_step,
+    model=experiment.model,
+    optimizer=optimizer,
+    loss=loss,
+    target=TargetRule(
+      hm_from_crop=frames.hm_from_crop,
+      map_hw=frames.map_hw,
+      sigma_hm=config.loss.sigma_hm,
+      unbiased=config.loss.unbiased,
+    ),
+    images=functools.partial(
+      prepare_images,
+      mean=tuple(config.data.mean_rgb),
+      std=tuple(config.data.std_rgb),
+      jitter=config.data.jitter.to_dict(),
+    ),
+  )

@@ -1,0 +1,191 @@
+"""Trains a network.
+
+    python -m launch.train --config=configs/NAME.py[:variant] --workdir=W
+
+The same command goes on where a run stopped, whatever stopped it.
+"""
+
+import json
+import pathlib
+import signal
+from collections.abc import Callable, Mapping
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from launch import doorway
+from launch.check import check_config, check_same_run
+from launch.experiment import (
+  Experiment,
+  make_experiment,
+  make_plan,
+  make_run_optimizer,
+  make_step,
+  make_training_batches,
+  open_part,
+  read_config,
+)
+from launch.measure import image_reader, make_evaluator
+from pose_jax import parallel
+from pose_jax.data.people import Dataset
+from pose_jax.eval.evaluator import write
+from pose_jax.models.cost import count_parameters
+from pose_jax.train.checkpoint import Checkpoints
+from pose_jax.train.logbook import Logbook, write_json
+from pose_jax.train.loop import LoopSettings, train
+from pose_jax.train.state import TrainState, init_state, init_variables
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "Experiment, configs/NAME.py[:variant].", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of this run: checkpoints, logs, evaluations."
+)
+
+
+def main() -> None:
+  """Checks, opens, resumes, trains."""
+  if _CONFIG.value is None or _WORKDIR.value is None:
+    doorway.fail(
+      "--config=configs/NAME.py and --workdir=FOLDER must be given, for "
+      "example --config=configs/quickstart.py --workdir=runs/quickstart"
+    )
+  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value)
+  check_config(config)
+  parallel.initialize(
+    doorway.COORDINATOR.value,
+    doorway.NUM_PROCESSES.value,
+    doorway.PROCESS_ID.value,
+  )
+  experiment = make_experiment(config)
+  training = open_part(experiment, "train", workdir)
+  validation = open_part(experiment, "eval", workdir)
+  plan = make_plan(config, training)
+  _claim(workdir, config)
+  logbook = Logbook(
+    workdir, num_steps=plan.num_steps, is_writer=parallel.process()[0] == 0
+  )
+  _tell(logbook, training, validation)
+
+  optimizer, schedule = make_run_optimizer(config, plan)
+  checkpoints = Checkpoints(
+    workdir / "checkpoints",
+    best_metric=config.checkpoint.best_metric,
+    keep_latest=config.checkpoint.keep_latest,
+    keep_best=config.checkpoint.keep_best,
+  )
+  state = _first_or_last_state(experiment, optimizer, checkpoints)
+  start_step = int(state.step)
+  num_parameters = count_parameters(state.params)
+  logbook.say(
+    f"{config.model.name}: {num_parameters / 1e6:.2f} M parameters, on "
+    f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
+    f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
+  )
+  train(
+    parallel.replicate(state),
+    parallel.parallel_step(make_step(experiment, optimizer)),
+    make_training_batches(experiment, training, plan, start_step),
+    LoopSettings(
+      num_steps=plan.num_steps,
+      log_every_steps=config.log.every_steps,
+      checkpoint_every_steps=config.checkpoint.every_steps,
+      evaluate_every_steps=config.eval.every_steps,
+    ),
+    logbook=logbook,
+    checkpoints=checkpoints,
+    meta={
+      "config": json.loads(config.to_json_best_effort()),
+      "num_steps": plan.num_steps,
+    },
+    evaluate=_make_evaluate(
+      experiment, training, validation, num_parameters, workdir, logbook
+    ),
+    learning_rate=schedule,
+    should_stop=_make_should_stop(),
+  )
+  checkpoints.close()
+  logbook.close()
+
+
+def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
+  """Writes config.json; refuses a folder that holds another run."""
+  path = workdir / "config.json"
+  if path.exists():
+    check_same_run(read_config(workdir), config, workdir)
+  if parallel.process()[0] == 0:
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_json(path, json.loads(config.to_json_best_effort()))
+
+
+def _tell(logbook: Logbook, training: Dataset, validation: Dataset) -> None:
+  """Says what was opened and what is left out, and why."""
+  for what, dataset in (("training", training), ("validation", validation)):
+    people = dataset.people
+    left_out, num_used = people.unusable(), int(people.is_usable().sum())
+    logbook.say(
+      f"{what}: {dataset.name} {dataset.split}, {num_used} people in "
+      f"{len(people.image_names)} pictures, boxes: {people.box_source}; "
+      f"{len(left_out)} rows left out"
+      + (f" (the first: {left_out[0]})" if left_out else "")
+    )
+
+
+def _first_or_last_state(
+  experiment: Experiment, optimizer, checkpoints: Checkpoints
+) -> TrainState:
+  """The newest checkpoint's state, or a fresh one."""
+  config = experiment.config
+  variables = init_variables(
+    experiment.model, tuple(config.data.crop_hw), config.seed
+  )
+  state = init_state(variables, optimizer)
+  if not checkpoints.steps():
+    return state
+  state, _ = checkpoints.restore(checkpoints.resolve("latest"), state)
+  return state
+
+
+def _make_evaluate(
+  experiment: Experiment,
+  training: Dataset,
+  validation: Dataset,
+  num_parameters: int,
+  workdir: pathlib.Path,
+  logbook: Logbook,
+) -> Callable[[TrainState, int], Mapping[str, float | None]]:
+  """Evaluation as the loop wants it: scores of a state, all written down."""
+  evaluator = make_evaluator(
+    experiment,
+    validation,
+    num_parameters=num_parameters,
+    training_people=training.people,
+  )
+
+  def evaluate(state: TrainState, step: int) -> Mapping[str, float | None]:
+    found = evaluator.run(state.variables, step=step)
+    folder = workdir / "evaluation" / str(step)
+    if parallel.process()[0] == 0:
+      write(
+        found,
+        folder,
+        read_image=image_reader(validation),
+        hm_from_crop=experiment.frames.hm_from_crop,
+      )
+    logbook.scalars(step, found.scores, prefix="eval")
+    logbook.say(f"step {step}: {found.describe()}")
+    logbook.say(f"report: {folder / 'report.html'}")
+    return found.scores
+
+  return evaluate
+
+
+def _make_should_stop() -> Callable[[int], bool]:
+  """True once this process gets SIGTERM or the scheduler preempts the run."""
+  asked = []
+  signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+  return lambda step: bool(asked) or parallel.preempted(step)
+
+
+if __name__ == "__main__":
+  doorway.run(main)
