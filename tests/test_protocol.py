@@ -1,0 +1,98 @@
+"""Tests of protocol.py."""
+
+import dataclasses
+import json
+
+import pytest
+
+from pose_jax import protocol
+from pose_jax.protocol import Protocol
+
+FULL = Protocol(
+  dataset="coco",
+  split="val2017",
+  box_source="detections.json",
+  box_file_sha256="abcdef0123456789",
+  flip_test=True,
+  flip_shift=1,
+  scales=(0.8, 1.0),
+  alignment="corner",
+  codec="unbiased",
+  sigma_hm=2.0,
+  decoder="dark",
+  blur_kernel=11,
+  nms="none",
+  pck_variant="torso",
+  checkpoint_step=1234,
+  num_parameters=34_000_000,
+  code_version="0.1",
+  network="pose_resnet50",
+  crop_hw=(256, 192),
+)
+
+
+def test_one_line_says_everything():
+  line = FULL.describe()
+  assert "\n" not in line
+  for part in (
+    *("coco val2017", "detections.json", "abcdef012345", "on (shift 1)"),
+    *("0.8 1", "corner", "unbiased", "sigma 2", "dark", "kernel 11", "none"),
+    *("torso", "1234", "34.00 M", "0.1", "pose_resnet50", "256x192"),
+  ):
+    assert part in line, part
+
+
+def test_dictionary_survives_json():
+  text = json.dumps(FULL.to_dict(), allow_nan=False)
+  assert protocol.from_dict(json.loads(text)) == FULL
+
+
+def test_every_field_is_in_the_dictionary():
+  names = {f.name for f in dataclasses.fields(Protocol)}
+  assert set(FULL.to_dict()) == names
+
+
+def test_unknown_is_said_not_left_out():
+  line = Protocol(
+    dataset="coco",
+    split="minival",
+    box_source="a results file",
+    flip_test=None,
+    flip_shift=None,
+    alignment=None,
+    codec=None,
+    sigma_hm=None,
+    decoder=None,
+    scales=None,
+  ).describe()
+  for name in ("flip test", "alignment", "decoder", "scales", "step"):
+    assert f"{name} {protocol.UNKNOWN}" in line
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"box_source": ""}, "box_source must say"),
+    ({"flip_shift": None}, "flip_shift must be stated"),
+    ({"blur_kernel": None}, "needs blur_kernel"),
+    ({"decoder": "weighted"}, "needs decoder_n"),
+  ],
+)
+def test_contradictions_are_refused(changes, message):
+  with pytest.raises(ValueError, match=message):
+    dataclasses.replace(FULL, **changes)
+
+
+def test_wrong_keys_are_named():
+  values = FULL.to_dict()
+  del values["decoder"]
+  values["colour"] = 1
+  with pytest.raises(ValueError, match="unknown: colour; missing: decoder"):
+    protocol.from_dict(values)
+
+
+def test_weighted_decoder_states_its_window():
+  weighted = dataclasses.replace(FULL, decoder="weighted", decoder_n=20)
+  assert "weighted (n 20, whole map)" in weighted.describe()
+  windowed = dataclasses.replace(weighted, decoder_window=7)
+  assert "weighted (n 20, window 7)" in windowed.describe()
