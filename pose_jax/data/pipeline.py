@@ -59,7 +59,7 @@ def steps_per_epoch(
   rows = _positive("batch_size", batch_size) * num_processes
   if num < rows:
     raise ValueError(
-      f"{dataset.name} {dataset.split} has {num} usable people, fewer than "
+      f"{_title(dataset)} has {num} usable people, fewer than "
       f"one batch of {rows} ({batch_size} x {num_processes} processes): take "
       "a smaller batch or more data"
     )
@@ -159,8 +159,7 @@ def make_eval_batches(
   )
   if not len(source):
     raise ValueError(
-      f"{dataset.name} {dataset.split} has no usable people: nothing to "
-      "evaluate"
+      f"{_title(dataset)} has no usable people: nothing to evaluate"
     )
   return _prefetched(source, num_workers, num_threads)
 
@@ -272,6 +271,10 @@ class _EvaluationBatches:
       "img_from_hm": img_from_hm.astype(np.float32),
       "valid": wanted <= last,
     }
+
+
+def _title(dataset: Dataset) -> str:
+  return f"{dataset.name} {dataset.split}".strip()
 
 
 def _with_usable_people(dataset: Dataset) -> Dataset:

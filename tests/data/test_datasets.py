@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from pose_jax.data.datasets import DATASETS, open_dataset
+from pose_jax.data.images import DataError, decode
+from pose_jax.skeleton import COCO17, LSP14
+
+
+def test_coco_paths_are_below_root(make_coco):
+  annotations, images = make_coco()
+  section = dict(
+    name="coco",
+    root=str(annotations.parent),
+    annotations=annotations.name,
+    images=images.name,
+    split="train2017",
+  )
+  dataset = open_dataset(section, skeleton=COCO17)
+  assert (dataset.name, dataset.split) == ("coco", "train2017")
+  assert len(dataset.people) == 12
+  with pytest.raises(ValueError, match="coco needs annotations"):
+    open_dataset(section | {"annotations": ""})
+
+
+def test_names_joined_by_plus_are_concatenated(shared_data):
+  section = dict(name="lsp+lspet", root=str(shared_data), split="train")
+  dataset = open_dataset(section, skeleton=LSP14)
+  assert dataset.name == "lsp+lspet" and len(dataset.people) == 10_000
+  first, later = 3, 1000 + 8  # number 9 of lspet; 10 is held out
+  assert dataset.people.image_names[later] == "images/im00009.jpg"
+  for i in (first, later):
+    image = decode(dataset.images.read(i), dataset.images.name(i))
+    inside = dataset.people.kpts_xy_img[i] <= image.shape[1::-1]
+    assert inside.all()
+  assert dataset.people.box_source == "keypoints"
+
+
+def test_drawn_people_are_drawn_once_and_told_apart_by_seed(tmp_path):
+  told = []
+  section = dict(
+    name="drawn",
+    root=str(tmp_path),
+    split="val",
+    num_images=3,
+    seed=5,
+    progress=lambda done, total: told.append((done, total)),
+  )
+  first = open_dataset(section)
+  again = open_dataset(section)
+  assert told == [(1, 3), (2, 3), (3, 3)] and first.split == "val"
+  np.testing.assert_array_equal(
+    first.people.kpts_xy_img, again.people.kpts_xy_img
+  )
+  other = open_dataset(section | {"seed": 6})
+  assert first.images.read(0) == again.images.read(0) != other.images.read(0)
+
+
+def test_wrong_sections_are_refused_in_one_sentence(shared_data, tmp_path):
+  with pytest.raises(ValueError, match="unknown dataset 'mars': choose from"):
+    open_dataset(dict(name="lsp+mars", root="x"))
+  for name in DATASETS:
+    with pytest.raises(ValueError, match=f"dataset {name} needs root"):
+      open_dataset(dict(name=name, num_images=1, seed=0))
+  with pytest.raises(ValueError, match="keypoints of lsp14, .* for coco17"):
+    open_dataset(dict(name="lsp", root=str(shared_data)), skeleton=COCO17)
+  with pytest.raises(DataError, match="joints.mat does not exist"):
+    open_dataset(dict(name="lspet", root=str(tmp_path)))
