@@ -15,7 +15,7 @@ def gaussian(
   weight: Float[Array | np.ndarray, "B K"],
   *,
   map_hw: tuple[int, int],
-  sigma: float,
+  sigma: float | int,
   unbiased: bool,
 ) -> tuple[Float[Array, "B h w K"], Float[Array, "B K"]]:
   """Returns Gaussian target maps and the weight each of them trains with.
@@ -24,9 +24,9 @@ def gaussian(
   3 sigma from it along either axis (HRNet's, SimpleBaseline's target).
   Unbiased: the centre is exact and the map is not cut (DARK's target).
   In both, a keypoint weighs 0 if its 3-sigma square misses the map; with
-  weight 0 the map is zero. Between the map's edge and one pixel beyond the
-  square's reach a truncated map may be empty though its weight is kept, as in
-  the reference. Source: HRNet's `generate_target`; Zhang et al. 2019,
+  weight 0 the map is zero. As in the reference, a square that ends within a
+  pixel of the left or top edge still counts, so a truncated map of weight 1
+  may be empty. Source: HRNet's `generate_target`; Zhang et al. 2019,
   arXiv:1910.06278 (DARK); differs in: for a fractional 3 sigma, the truncated
   window is symmetric.
 
@@ -60,6 +60,8 @@ def gaussian(
   weight = jnp.where(is_out, 0.0, weight)
 
   reach = None if unbiased else 3 * sigma
+  # A keypoint without weight may have any coordinates, NaN included.
+  center_xy_hm = jnp.where((weight > 0)[..., None], center_xy_hm, 0.0)
   columns = _bells(center_xy_hm[..., 0], width, sigma, reach)
   rows = _bells(center_xy_hm[..., 1], height, sigma, reach)
   rows = jnp.where((weight > 0)[:, None], rows, 0.0)
@@ -67,7 +69,10 @@ def gaussian(
 
 
 def _bells(
-  center: Float[Array, "B K"], length: int, sigma: float, reach: float | None
+  center: Float[Array, "B K"],
+  length: int,
+  sigma: float | int,
+  reach: float | int | None,
 ) -> Float[Array, "B length K"]:
   """Gaussians of peak 1 along one axis, zero farther than `reach` away."""
   offset = (
