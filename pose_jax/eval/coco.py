@@ -52,7 +52,7 @@ def ground_truth(people: results_lib.PeopleTable) -> dict[str, Any]:
   vis = np.asarray(people.vis)
   kpts = np.concatenate(
     [np.asarray(people.kpts_xy_img, np.float64), vis[..., None]], -1
-  ).reshape(len(people), -1)
+  ).reshape(len(people), 3 * people.skeleton.num_keypoints)
   boxes = np.asarray(people.box_xywh_img, np.float64).tolist()
   image_ids = np.asarray(people.image_ids)[people.image_index].tolist()
   annotations = [
@@ -196,7 +196,7 @@ def best_match(
     image_id = int(people.image_ids[people.image_index[row]])
     candidates = by_image.get(image_id, [])
     if candidates:
-      kpts = np.array([results[i]["keypoints"] for i in candidates])
+      kpts = np.array([results[i]["keypoints"] for i in candidates], np.float64)
       points = kpts.reshape(len(candidates), -1, 3)[..., :2]
       alike = oks(points, people, np.full(len(candidates), row))
       best[row] = candidates[int(alike.argmax())]

@@ -72,7 +72,8 @@ def results_from_keypoints(
   """
   points = np.round(np.asarray(kpts_xy_img, np.float64), 3)
   scores = np.round(np.asarray(keypoint_score, np.float64), 6)
-  flat = np.concatenate([points, scores[..., None]], -1).reshape(len(rows), -1)
+  flat = np.concatenate([points, scores[..., None]], -1)
+  flat = flat.reshape(len(rows), 3 * people.skeleton.num_keypoints)
   box_score = np.asarray(people.score, np.float64)[rows]
   person_score = np.round(instance_score(box_score, scores), 6).tolist()
   image_ids = people.image_ids[people.image_index[rows]].tolist()

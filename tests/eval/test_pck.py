@@ -57,6 +57,19 @@ def test_golden_of_the_reference_implementation(goldens):
   np.testing.assert_allclose(result.total, result.mean, atol=1e-12)
 
 
+def test_groups_give_the_published_table(goldens):
+  each = np.load(goldens / "lsp_pck.npz")["real_PC_pck"][:14]
+  table = {
+    name: each[list(members)].mean()
+    for name, members in pck.groups(LSP14).items()
+  }
+  published = {
+    **{"head": 90.6, "shoulder": 78.1, "elbow": 73.8, "wrist": 68.8},
+    **{"hip": 74.8, "knee": 69.9, "ankle": 59.0},
+  }
+  assert table == pytest.approx(published, abs=0.0501)  # one decimal
+
+
 @pytest.mark.parametrize("threshold", [0.1, 0.2, 0.5])
 def test_agrees_with_a_slow_loop(threshold):
   kpts, truth, labelled = _people()

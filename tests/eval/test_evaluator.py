@@ -1,0 +1,338 @@
+"""Tests of the evaluator and its pass over the data."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+
+from pose_jax import geometry
+from pose_jax.data.coco import open_coco
+from pose_jax.eval import evaluator, keepsakes, pck, scoring
+from pose_jax.protocol import Protocol, from_dict
+from pose_jax.skeleton import LSP14, MPII16
+
+FRAMES = geometry.Frames((64, 48), (16, 12))
+PROTOCOL = Protocol(
+  dataset="tiny",
+  split="test",
+  box_source="ground truth",
+  flip_test=False,
+  flip_shift=0,
+  alignment="corner",
+  codec="truncated",
+  sigma_hm=2.0,
+  decoder="argmax",
+)
+
+
+def _batches(people, *, size=4, order=None):
+  """Eval batches of the usable people; crops carry the row in a pixel."""
+  usable = people.usable()
+  rows = np.arange(len(usable)) if order is None else np.array(order)
+  matrices = FRAMES.img_from_hm(*FRAMES.center_size(usable.box_xywh_img))
+  for start in range(0, len(rows), size):
+    person = np.resize(rows[start : start + size], size)
+    image = np.zeros((size, 64, 48, 3), np.uint8)
+    image[:, 0, 0, 0] = person
+    yield {
+      "image": image,
+      "img_from_hm": matrices[person].astype(np.float32),
+      "person": person.astype(np.int32),
+      "valid": np.arange(size) < len(rows) - start,
+    }
+
+
+def _oracle(people, *, error=0.0, wrong_padding=True):
+  """Predicts the truth; a second look at a person in a batch is nonsense."""
+  usable = people.usable()
+
+  def predict_fn(variables, batch):
+    assert set(batch) == {"image", "img_from_hm"}
+    rows = batch["image"][:, 0, 0, 0].astype(int)
+    kpts = usable.kpts_xy_img[rows] + error
+    first = np.array([r not in rows[:i] for i, r in enumerate(rows)])
+    if wrong_padding:
+      kpts[~first] = -1e6
+    maps = np.ones((len(rows), 16, 12, usable.skeleton.num_keypoints))
+    return {
+      "kpts_xy_img": kpts,
+      "score": np.full(kpts.shape[:2], 0.8, np.float32),
+      "heatmaps": (maps * rows[:, None, None, None]).astype(np.float32),
+    }
+
+  return predict_fn
+
+
+def _evaluator(people, **changes):
+  options = {
+    "predict_fn": _oracle(people),
+    "make_batches": lambda: _batches(people),
+    "protocol": PROTOCOL,
+  }
+  options.update(changes)
+  return evaluator.Evaluator(
+    options.pop("predict_fn"), people, options.pop("make_batches"), **options
+  )
+
+
+def test_padded_rows_reach_no_sum(make_people):
+  people = make_people(6, skeleton=LSP14)  # batches of 4: two rows padded
+  result = _evaluator(people, metrics=("coco", "pck")).run(None)
+  assert len(result.predictions) == 6
+  assert result.scores["AP"] == pytest.approx(1)
+  assert result.scores["PCK@0.2"] == 1
+  assert result.details.pck.labelled.sum() == 6 * 14
+
+
+def test_order_of_batches_does_not_matter(make_people):
+  people = make_people(7)
+  plain = _evaluator(people).run(None)
+  order = [4, 2, 6, 0, 1, 5, 3]
+  mixed = _evaluator(
+    people, make_batches=lambda: _batches(people, order=order)
+  ).run(None)
+  assert mixed.predictions == plain.predictions
+
+
+def test_unusable_people_are_not_predicted_but_stay_in_the_truth(make_people):
+  people = make_people(5)
+  people = dataclasses.replace(people, is_crowd=np.arange(5) == 2)
+  result = _evaluator(people).run(None)
+  assert [p["person_id"] for p in result.predictions] == [
+    *(1000, 1003, 1009, 1012),
+  ]
+  assert len(result.people) == 5
+
+
+def test_rows_of_two_hosts_are_joined(make_people):
+  people = make_people(8)
+
+  def gather(rows):  # this host had the even rows, the other one the odd
+    other = {
+      **rows,
+      "person": rows["person"] + 1,
+      "kpts_xy_img": people.kpts_xy_img[rows["person"] + 1],
+    }
+    return {k: np.concatenate([rows[k], other[k]]) for k in rows}
+
+  result = _evaluator(
+    people,
+    make_batches=lambda: _batches(people, order=[0, 2, 4, 6]),
+    gather=gather,
+  ).run(None)
+  assert result.scores["AR"] == 1 and len(result.predictions) == 8
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 3, 3]])
+def test_everybody_must_come_exactly_once(make_people, order):
+  people = make_people(4)
+  run = _evaluator(
+    people, make_batches=lambda: _batches(people, order=order, size=1)
+  ).run
+  with pytest.raises(ValueError, match="each person once"):
+    run(None)
+
+
+def test_no_batches_are_an_error(make_people):
+  run = _evaluator(make_people(2), make_batches=lambda: iter(())).run
+  with pytest.raises(ValueError, match="no batch"):
+    run(None)
+
+
+def test_step_and_pck_variant_enter_the_protocol(make_people):
+  people = make_people(3, skeleton=LSP14)
+  result = _evaluator(people, metrics=("pck",)).run(None, step=77)
+  assert result.protocol.checkpoint_step == 77
+  assert "left_shoulder - right_hip" in result.protocol.pck_variant
+  assert "PCK@0.2 1.000" in result.describe()
+  assert "ground truth" in result.describe()
+
+
+def test_progress_counts_people_not_rows(make_people):
+  people, seen = make_people(6), []
+  _evaluator(people, progress=lambda *p: seen.append(p)).run(None)
+  assert seen == [(4, 6), (6, 6)]
+
+
+@pytest.mark.parametrize(
+  ("skeleton", "metrics", "message"),
+  [
+    (LSP14, ("ap",), "some of coco, pck, got ap"),
+    (LSP14, (), "got none"),
+    (MPII16, ("pck",), "mpii16 states no pair"),
+  ],
+)
+def test_metrics_are_checked_before_anything_runs(
+  make_people, skeleton, metrics, message
+):
+  with pytest.raises(ValueError, match=message):
+    _evaluator(make_people(2, skeleton=skeleton), metrics=metrics)
+
+
+def test_mean_pose_is_scored_beside_the_network(make_people):
+  people = make_people(5, skeleton=LSP14)
+  train = make_people(9, skeleton=LSP14, seed=1)
+  baseline = pck.mean_pose(
+    train.kpts_xy_img, train.vis > 0, train.box_xywh_img, people.box_xywh_img
+  )
+  result = _evaluator(people, metrics=("pck",), baseline_xy_img=baseline).run(
+    None
+  )
+  expected = scoring.pck_of_people(baseline, people)
+  at = expected.at(0.2)
+  assert result.scores["PCK@0.2_mean_pose"] == expected.total[at] < 1
+
+
+def test_keypoint_rows_count_and_score(make_people):
+  people = make_people(4, skeleton=LSP14)
+  vis = people.vis.copy()
+  vis[0, 3], vis[:, 5] = 0, 0
+  people = dataclasses.replace(people, vis=vis)
+  rows = _evaluator(people, metrics=("coco", "pck")).run(None).keypoints
+  assert [r["name"] for r in rows] == list(LSP14.keypoints)
+  assert rows[3]["labelled"] == 3 and rows[3]["PCK@0.2"] == 1
+  assert rows[3]["similarity"] == pytest.approx(1, abs=1e-6)
+  assert rows[5]["similarity"] is None and rows[5]["PCK@0.2"] is None
+
+
+def test_written_files_hold_the_scores(make_people, tmp_path):
+  people = make_people(6, skeleton=LSP14)
+  result = _evaluator(
+    people,
+    predict_fn=_oracle(people, error=7.0),
+    metrics=("coco", "pck"),
+    heatmaps_fn=_oracle(people),
+  ).run(None, step=5)
+  read = []
+
+  def read_image(i):
+    read.append(i)
+    return np.full((400, 400, 3), 90, np.uint8)
+
+  folder = evaluator.write(
+    result,
+    tmp_path / "evaluation" / "5",
+    read_image=read_image,
+    hm_from_crop=FRAMES.hm_from_crop,
+  )
+  names = ["metrics.json", "predictions.json", "report.html"]
+  assert sorted(p.name for p in folder.iterdir()) == names
+  metrics = json.loads((folder / "metrics.json").read_text())
+  assert metrics["scores"] == result.scores
+  assert from_dict(metrics["protocol"]) == result.protocol
+  assert metrics["num_people"] == 6
+  page = (folder / "report.html").read_text()
+  assert f"{result.scores['AP']:.3f}" in page
+  assert f"{100 * result.scores['PCK@0.2']:.1f} %" in page
+  assert page.count("<img") == 6 + 6 + 6  # random, worst, heatmaps
+  assert set(read) == {0, 1}
+  again = evaluator.score_predictions(
+    people,
+    folder / "predictions.json",
+    protocol=PROTOCOL,
+    metrics=("coco", "pck"),
+  )
+  assert again.scores == result.scores
+
+
+def test_nothing_is_written_if_the_report_fails(make_people, tmp_path):
+  result = _evaluator(make_people(3)).run(None)
+
+  def read_image(i):
+    raise OSError("gone")
+
+  with pytest.raises(OSError, match="gone"):
+    evaluator.write(result, tmp_path / "e", read_image=read_image)
+  assert not (tmp_path / "e").exists()
+
+
+def test_an_interrupted_write_leaves_the_old_file(
+  make_people, tmp_path, monkeypatch
+):
+  result = _evaluator(make_people(3)).run(None)
+  evaluator.write(result, tmp_path)
+  before = (tmp_path / "metrics.json").read_text()
+
+  def fail(source, target):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(evaluator.os, "replace", fail)
+  with pytest.raises(KeyboardInterrupt):
+    evaluator.write(result, tmp_path)
+  assert (tmp_path / "metrics.json").read_text() == before
+
+
+def test_heatmaps_are_of_the_random_and_the_worst(make_people):
+  people = make_people(20)
+  usable = people.usable()
+
+  def predict_fn(variables, batch):
+    out = _oracle(people)(variables, batch)
+    rows = batch["image"][:, 0, 0, 0].astype(int)
+    return {
+      **out,
+      "kpts_xy_img": usable.kpts_xy_img[rows]
+      + 2.0 * (rows % 10)[:, None, None],
+    }
+
+  result = _evaluator(
+    people, predict_fn=predict_fn, heatmaps_fn=predict_fn
+  ).run(None)
+  worst = set(np.argsort(-result.details.error, kind="stable")[:3].tolist())
+  rows = [row for row, _, _ in result.heatmaps]
+  assert worst <= set(rows) and len(rows) == len(set(rows))
+  for row, crop, heatmaps in result.heatmaps:
+    assert crop[0, 0, 0] == row and (heatmaps == row).all()
+
+
+def test_keepsakes_do_not_depend_on_the_order(make_people):
+  people = make_people(20)
+  error = np.random.default_rng(0).random(20)
+
+  def kept(order):
+    keeper = keepsakes.Keepsakes(20, count=3, seed=4)
+    for batch in _batches(people, order=order):
+      keeper.offer(batch, error[batch["person"]])
+    return {k.row for k in keeper.all()}
+
+  rows = kept(range(20))
+  assert rows == kept(np.random.default_rng(1).permutation(20))
+  assert set(np.argsort(-error)[:3]) <= rows and 3 <= len(rows) <= 6
+
+
+def test_results_without_person_ids_are_scored_by_coco_only(make_people):
+  people = make_people(4, skeleton=LSP14)
+  found = _evaluator(people).run(None).predictions
+  bare = [{k: v for k, v in r.items() if k != "person_id"} for r in found]
+  result = evaluator.score_predictions(people, bare[::-1], protocol=PROTOCOL)
+  assert result.scores["AR"] == 1
+  np.testing.assert_allclose(result.details.error, 0, atol=1e-6)
+  with pytest.raises(ValueError, match="has no 'person_id'"):
+    evaluator.score_predictions(
+      people, bare, protocol=PROTOCOL, metrics=("pck",)
+    )
+
+
+def test_truth_of_minival_fed_back_is_perfect(shared_data, tmp_path):
+  folder = shared_data / "coco"
+  truth = folder / "person_keypoints_minival.json"
+  people = open_coco(truth, folder / "images", split="minival").people
+  found = [
+    {
+      "image_id": a["image_id"],
+      "category_id": a["category_id"],
+      "keypoints": a["keypoints"],
+      "score": 1.0,
+    }
+    for a in json.loads(truth.read_text())["annotations"]
+    if a["num_keypoints"] and not a["iscrowd"]
+  ]
+  path = tmp_path / "truth.json"
+  path.write_text(json.dumps(found))
+  result = evaluator.score_predictions(people, path, protocol=PROTOCOL)
+  assert {f"{v:.3f}" for v in result.scores.values()} == {"1.000"}
+  evaluator.write(result, tmp_path / "e")
+  page = (tmp_path / "e" / "report.html").read_text()
+  assert not re.search(r"https?://|src=\"(?!data:)", page)
