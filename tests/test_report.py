@@ -1,0 +1,127 @@
+"""Tests of report.py: the page says what was found."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from pose_jax import geometry, report
+from pose_jax.skeleton import LSP14
+
+
+def _person(caption, shift=0.0):
+  rng = np.random.default_rng(0)
+  kpts = rng.uniform(20, 80, (14, 2))
+  return report.Person(
+    caption=caption,
+    image=np.full((100, 120, 3), 128, np.uint8),
+    box_xywh_img=np.array([20.0, 20, 60, 60]),
+    kpts_xy_img=kpts + shift,
+    true_xy_img=kpts,
+    vis=np.full(14, 2, np.int8),
+  )
+
+
+def _findings(**changes):
+  rows = tuple(
+    {"name": name, "labelled": 10 + k, "PCK@0.2": k / 20, "similarity": k / 17}
+    for k, name in enumerate(LSP14.keypoints)
+  )
+  names = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM")
+  scores = {name: 0.501 + i / 100 for i, name in enumerate(names)}
+  scores |= {"ARL": None, "PCK@0.2": 0.734, "PCK@0.2_mean": 0.7129}
+  frames = geometry.Frames((64, 48), (16, 12))
+  options = {
+    "skeleton": LSP14,
+    "groups": {"hip": (2, 3), "head": (12, 13)},
+    "title": "lsp <test>",
+    "protocol": (("boxes", "ground truth"), ("decoder", "dark")),
+    "scores": scores | {"PCK@0.2_mean_pose": 0.2177},
+    "keypoints": rows,
+    "num_people": 1234,
+    "num_images": 1000,
+    "seconds": {"prediction": 12.34},
+    "precision": {"OKS 0.50": np.ones(101), "mean": np.full(101, 0.5)},
+    "recall": np.linspace(0, 1, 101),
+    "pck": {"all": np.linspace(0, 1, 51)},
+    "thresholds": np.linspace(0, 0.5, 51),
+    "num_without_reference": 7,
+    "random": (_person("somebody: 0.9"),),
+    "worst": (_person("the worst: 0.1", 30.0), _person("second: 0.2", 9.0)),
+    "heatmaps": (
+      (
+        "looked at",
+        np.full((64, 48, 3), 90, np.uint8),
+        np.full((16, 12, 14), 0.5, np.float32),
+      ),
+    ),
+    "hm_from_crop": frames.hm_from_crop,
+  }
+  return report.Findings(**{**options, **changes})
+
+
+def _words(text):
+  """What a reader sees, tags taken out."""
+  text = re.sub(r"<style>.*?</style>", " ", text, flags=re.S)
+  return re.sub(r"<[^>]*>", " ", text)
+
+
+def test_every_number_given_is_on_the_page():
+  findings = _findings()
+  words = _words(report.render(findings))
+  for name, value in findings.scores.items():
+    if name.startswith("PCK"):
+      assert f"{100 * value:.1f}" in words, name
+    else:
+      assert ("n/a" if value is None else f"{value:.3f}") in words, name
+  for part in ("1,234", "12.3", "ground truth", "dark", "7 people are left"):
+    assert part in words, part
+  assert "lsp &lt;test&gt;" in words
+
+
+def test_sides_stand_in_their_columns():
+  text = report.render(_findings())
+  row = re.search(r"<tr><td>hip</td>(.*?)</tr>", text).group(1)
+  cells = re.findall(r">([^<]*)<", row)
+  values = [c for c in cells if c]
+  # right_hip is keypoint 2 (10 %), left_hip keypoint 3 (15 %).
+  assert values == ["15.0", "10.0", "12.5", "25"]
+
+
+def test_pictures_curves_and_captions_are_there():
+  text = report.render(_findings())
+  assert text.count("<img") == 4 and text.count("<svg") == 2
+  assert text.index("somebody: 0.9") < text.index("the worst: 0.1")
+  assert text.index("the worst: 0.1") < text.index("second: 0.2")
+  assert not re.search(r"https?:", text)
+
+
+def test_only_what_was_measured_is_shown():
+  findings = _findings()
+  coco = {k: v for k, v in findings.scores.items() if "PCK" not in k}
+  words = _words(
+    report.render(
+      dataclasses.replace(
+        findings, scores=coco, pck={}, random=(), worst=(), heatmaps=()
+      )
+    )
+  )
+  assert "PCK" not in words and "Similarity" in words
+  assert "Random people" not in words
+  only_pck = {k: v for k, v in findings.scores.items() if "PCK" in k}
+  words = _words(
+    report.render(dataclasses.replace(findings, scores=only_pck, precision={}))
+  )
+  assert "AP50" not in words and "Precision over recall" not in words
+  assert "73.4 %" in words and "21.8 %" in words
+
+
+@pytest.mark.parametrize("missing", ["kpts", "everything"])
+def test_people_without_prediction_or_annotation_are_drawn(missing):
+  person = _person("nobody found")
+  changes = {"kpts_xy_img": np.full((14, 2), np.nan)}
+  if missing == "everything":
+    changes["vis"] = np.zeros(14, np.int8)
+  person = dataclasses.replace(person, **changes)
+  assert "nobody found" in report.render(_findings(worst=(person,)))
