@@ -95,7 +95,7 @@ class FolderImages:
 
   def _bytes(self, i: Row, limit: int) -> bytes:
     try:
-      with open(self.root / self.names[i], "rb") as file:
+      with open(os.path.join(self.root, self.names[i]), "rb") as file:
         return file.read(limit)
     except OSError as error:
       raise DataError(
@@ -151,7 +151,7 @@ def decode(
     raise ValueError(f"reduce must be one of {REDUCTIONS}, got {reduce}")
   is_jpeg = data.startswith(_JPEG)
   # Older OpenCV fills a truncated JPEG up with grey without a word.
-  if is_jpeg and data.rfind(_END) <= data.rfind(_SCAN):
+  if is_jpeg and not data.endswith(_END) and not _has_end(data):
     raise _unreadable(name, data, "the JPEG ends early")
   flags = _RGB | (_REDUCED[reduce] if is_jpeg else 0)
   image = None
@@ -163,6 +163,11 @@ def decode(
   if image is None:
     raise _unreadable(name, data, "it is damaged or no JPEG or PNG")
   return image if is_jpeg or reduce == 1 else _average_blocks(image, reduce)
+
+
+def _has_end(jpeg: bytes) -> bool:
+  """Whether the last scan ends; bytes behind it do no harm."""
+  return jpeg.rfind(_END) > jpeg.rfind(_SCAN)
 
 
 def _unreadable(name: str, data: bytes, why: str) -> DataError:
