@@ -9,7 +9,8 @@ import dataclasses
 
 import numpy as np
 
-RGB = tuple[float, float, float]
+Level = float | int
+RGB = tuple[Level, Level, Level]
 
 SKINS: tuple[RGB, ...] = (
   (250, 220, 196),
@@ -161,7 +162,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
   leg, skirt = _leg_and_skirt(rng)
   is_dress = skirt > 0 and rng.random() < 0.5
   collar = str(rng.choice(COLLARS, p=(0.32, 0.22, 0.26, 0.12, 0.08)))
-  has = rng.random(9)
+  has = rng.random(9).tolist()
   return Outfit(
     skin=skin,
     hair=hair,

@@ -23,6 +23,7 @@ from pose_jax.data.drawn_trunk import add_trunk
 from pose_jax.skeleton import COCO17
 
 _AT = COCO17.keypoints.index
+_SOLE = (236.0, 234.0, 226.0)
 _STEPS = {3: (0.0, 0.5, 1.0), 4: (0.0, 1 / 3, 2 / 3, 1.0)}
 
 
@@ -62,7 +63,7 @@ def _limb(
       sketch.add([(name, rows)], plain(skin), near=near, shows=shows)
     if covered > 0.02 and cloth is not None:
       cut = [covered * s for s in steps]
-      wide = (np.interp(cut, steps, radius) * 1.1 + 0.005).tolist()
+      wide = (np.interp(cut, steps, radius) * 1.06 + 0.004).tolist()
       rows = [(0, -length * s, 0, r) for s, r in zip(cut, wide, strict=True)]
       sketch.add([(name, rows)], cloth, near=near, shows=shows)
 
@@ -140,10 +141,10 @@ def _leg(sketch: Sketch, side: str) -> float:
     plain(o.shoes),
     lift=0.004,
     shows=ankle,
-    axis=sketch.frame(name).at(np.array([(0, 0, 0), (0, -1, 0)])),
+    axis=sketch.frame(name).at(np.array([(0, 0, 0), (0, -1.0, 0)])),
   )
-  sole = [(0, -0.046, -0.016, 0.006), (0, -0.046, 0.09, 0.006)]
-  sketch.add([(name, sole)], plain((236.0, 234.0, 226.0)), near=key)
+  sole = [(0, -0.045, -0.018, 0.0085), (0, -0.045, 0.092, 0.0085)]
+  sketch.add([(name, sole)], plain(_SOLE), near=key, lift=-0.001)
   return near
 
 

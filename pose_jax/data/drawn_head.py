@@ -11,12 +11,17 @@ _AT = COCO17.keypoints.index
 _WHITE = (246.0, 244.0, 240.0)
 
 
+def _near(sketch: Sketch) -> float:
+  """Sort key of the skull: a little before the trunk of somebody upright."""
+  return float(sketch.frame("head").origin[2]) + 0.045
+
+
 def add_head(sketch: Sketch) -> None:
   """Adds skull, hair, ears and, where it is turned to the viewer, the face."""
   p, o = sketch.body.proportions, sketch.outfit
   s = p.head
   head = sketch.frame("head")
-  near = float(head.origin[2]) + 0.045
+  near = _near(sketch)
 
   def put(rows: list, cloth: Cloth, *, rank: float, **kwargs) -> None:
     rows = [tuple(s * c for c in row) for row in rows]
@@ -139,7 +144,10 @@ def _hair(sketch: Sketch, put, turned: float, shows: frozenset[int]) -> None:
       (0.035, -0.12, -0.045, 0.03),
       (-0.035, -0.12, -0.045, 0.03),
     ]
-    put(fall, hair, rank=behind * 1.1, axis=axis)
+    rank = behind * 1.1
+    if turned > 0.35:  # behind the shoulders
+      rank = min(rank, sketch.trunk_near() - 0.01 - _near(sketch))
+    put(fall, hair, rank=rank, axis=axis)
   elif o.hair_style == "tail":
     tail = [
       (0, 0.03, -0.085, 0.02),
@@ -163,11 +171,11 @@ def _hair(sketch: Sketch, put, turned: float, shows: frozenset[int]) -> None:
   if o.hair_style == "bald":
     return
   crown = [
-    (0.03, 0.05, 0.008, 0.036),
-    (-0.03, 0.05, 0.008, 0.036),
+    (0.03, 0.057, 0.006, 0.034),
+    (-0.03, 0.057, 0.006, 0.034),
     (0, 0.062, 0.018, 0.03),
     (0.014, 0.054, 0.03, 0.026),
-    (0, 0.05, -0.03, 0.045),
+    (0, 0.062, -0.03, 0.04),
   ]
   put(crown, color, rank=0.004, bulge=0.5, axis=axis, shows=ears)
   if o.hair_style == "cap":

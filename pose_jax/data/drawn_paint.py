@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32, UInt8
 SCALE = 2  # the map of numbers is this much finer than the picture
 MAX_PARTS = 255
 _FIXED_BITS = 4
+Level = float | int
 _BLOCK = 6144  # pixels shaded at once: temporaries stay in the cache
 _TILE = 32  # texels of one period of a pattern
 _ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
@@ -43,8 +44,8 @@ PATTERNS = (
 class Material:
   """Two colours (RGB, 0..255) mixed by a pattern of a period in pixels."""
 
-  color: tuple[float, float, float]
-  color2: tuple[float, float, float] = (0.0, 0.0, 0.0)
+  color: tuple[Level, Level, Level]
+  color2: tuple[Level, Level, Level] = (0, 0, 0)
   pattern: str = "plain"
   period: float = 8.0
   relief: float = 1.0  # 0 flat, 1 round

@@ -14,7 +14,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-Angles = dict[str, float]
+Number = float | int
+Angles = dict[str, Number]
 
 SIDES = ("left", "right")
 
@@ -60,7 +61,7 @@ def clip_to_limits(angles: Angles) -> Angles:
   for name, (low, high) in LIMITS_DEG.items():
     names = [f"{name}_{s}" for s in SIDES] if name in LIMB_ANGLES else [name]
     for full in names:
-      clipped[full] = min(max(angles.get(full, 0.0), low), high)
+      clipped[full] = float(min(max(angles.get(full, 0.0), low), high))
   for side in SIDES:
     most = np.interp(clipped[f"arm_plane_{side}"], _RAISE_PLANES, _RAISE_MAX)
     clipped[f"arm_raise_{side}"] = min(
@@ -69,7 +70,9 @@ def clip_to_limits(angles: Angles) -> Angles:
   return clipped
 
 
-def _arm(side: str, raised: float, plane: float, turn: float, elbow: float):
+def _arm(
+  side: str, raised: Number, plane: Number, turn: Number, elbow: Number
+) -> Angles:
   return {
     f"arm_raise_{side}": raised,
     f"arm_plane_{side}": plane,
@@ -78,13 +81,15 @@ def _arm(side: str, raised: float, plane: float, turn: float, elbow: float):
   }
 
 
-def _swung_arm(side: str, swing: float, elbow: float) -> Angles:
+def _swung_arm(side: str, swing: Number, elbow: Number) -> Angles:
   """An arm swung forward (positive) or back, as in walking."""
   plane = 12.0 if swing >= 0 else 168.0
   return _arm(side, abs(swing), plane, 0.0, elbow)
 
 
-def _leg(side: str, raised: float, out: float, knee: float, ankle: float = 0.0):
+def _leg(
+  side: str, raised: Number, out: Number, knee: Number, ankle: Number = 0.0
+) -> Angles:
   return {
     f"leg_raise_{side}": raised,
     f"leg_out_{side}": out,
@@ -307,7 +312,7 @@ def mirrored(angles: Angles) -> Angles:
   return out
 
 
-def rotation(axis: str, degrees: float) -> Float[np.ndarray, "3 3"]:
+def rotation(axis: str, degrees: Number) -> Float[np.ndarray, "3 3"]:
   """Right-handed rotation about x, y or z, float64."""
   c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
   if axis == "x":

@@ -20,7 +20,7 @@ from pose_jax.data.drawn_props import distractors, occluder
 from pose_jax.data.drawn_sketch import Sketch, project
 
 _OCCLUDED_SHARE = 0.36
-_TRUNCATED_SHARE = 0.15
+_TRUNCATED_SHARE = 0.18
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,21 +136,25 @@ def _placed(
   """Moves a person to where it stands, at times cut by the border."""
   h, w = image_hw
   x0, y0, x1, y1 = actor.box_xyxy
-  cut = 0.0
-  if rng.random() < _TRUNCATED_SHARE:
-    cut = rng.uniform(0.15, 0.45)
-  room_x, room_y = w - (x1 - x0), h - (y1 - y0)
-  slack = cut * min(x1 - x0, y1 - y0)
-  x = rng.uniform(min(0, room_x) - slack, max(0, room_x) + slack)
+  wide, high = x1 - x0, y1 - y0
+  room_x, room_y = w - wide, h - high
+  x = rng.uniform(min(0, room_x), max(0, room_x))
   if others and rng.random() < 0.3:  # close to another person
     near = others[rng.integers(len(others))].box_xyxy
-    x = (near[0] + near[2]) / 2 - (x1 - x0) / 2
-    x += rng.choice((-1, 1)) * rng.uniform(0.2, 0.7) * (x1 - x0)
+    x = (near[0] + near[2]) / 2 - wide / 2
+    x += rng.choice((-1, 1)) * rng.uniform(0.2, 0.7) * wide
     x = float(np.clip(x, min(0, room_x), max(0, room_x)))
-  low = max(0.0, room_y)
-  y = low * rng.beta(4, 1.3) if room_y > 0 else rng.uniform(room_y, 0)
-  if cut:
-    y += rng.choice((-1, 1)) * rng.uniform(0, slack)
+  # Rather low: feet are on the ground, and cut if the person is too tall.
+  y = room_y * rng.beta(4, 1.3) if room_y > 0 else rng.uniform(room_y, 0)
+  if rng.random() < _TRUNCATED_SHARE:
+    cut = rng.uniform(0.15, 0.45)
+    side = rng.choice(4, p=(0.3, 0.3, 0.3, 0.1))
+    if side == 0:
+      x = -cut * wide
+    elif side == 1:
+      x = w - (1 - cut) * wide
+    else:
+      y = h - (1 - cut) * high if side == 2 else -cut * high
   shift = np.array([x - x0, y - y0])
   return dataclasses.replace(
     actor,
@@ -188,7 +192,7 @@ def _finish(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
   return cv2.add(image, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
 
 
-def _visibility(
+def keypoint_visibility(
   kpts_xy_img: Float[np.ndarray, "K 2"],
   number: UInt8[np.ndarray, "H2 W2"],
   parts: list[Part],
@@ -222,7 +226,7 @@ def _describe(
     box = np.concatenate([low, high - low])
   return DrawnPerson(
     actor.kpts_xy_img,
-    _visibility(actor.kpts_xy_img, number, parts, person),
+    keypoint_visibility(actor.kpts_xy_img, number, parts, person),
     box,
     area,
     actor.activity,

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from pose_jax.data.drawn_body import Body
 from pose_jax.data.drawn_clothes import RGB, Cloth, Outfit
 from pose_jax.data.drawn_paint import Material, Part
-from pose_jax.data.drawn_pose import Frame
+from pose_jax.data.drawn_pose import Frame, Number
 
 _NOTHING: frozenset[int] = frozenset()
 
 # Balls (x, y, z, radius) by the frame that they are fixed to.
-Groups = Sequence[tuple[str, Sequence[Sequence[float]]]]
+Groups = Sequence[tuple[str, Sequence[Sequence[Number]]]]
 
 
 def plain(color: RGB) -> Cloth:
