@@ -43,6 +43,7 @@ def test_one_line_says_everything():
 
 
 def test_dictionary_survives_json():
+  assert FULL.to_dict()["scales"] == [0.8, 1.0]  # what JSON gives back
   text = json.dumps(FULL.to_dict(), allow_nan=False)
   assert protocol.from_dict(json.loads(text)) == FULL
 

@@ -113,7 +113,8 @@ def test_jit_changes_nothing():
     np.testing.assert_allclose(plain[key], jitted[key], rtol=1e-5, atol=1e-4)
 
 
-def test_result_is_float32_whatever_the_network_computes_in():
+@pytest.mark.parametrize("flip_test", [False, True])
+def test_result_is_float32_whatever_the_network_computes_in(flip_test):
   def forward(variables, images):
     maps = images[:, ::4, ::4].astype(jnp.bfloat16)
     return PoseOutput(heatmaps=maps)
@@ -123,7 +124,7 @@ def test_result_is_float32_whatever_the_network_computes_in():
     FRAMES,
     permutation=PERMUTATION,
     decoder=functools.partial(decode.dark, blur_kernel=3),
-    flip_test=True,
+    flip_test=flip_test,
     mean=MEAN,
     std=STD,
     with_heatmaps=True,
