@@ -114,7 +114,7 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
   for key, default in wanted.items():
     if key not in given:
       yield f"config lacks {prefix}{key}"
-    elif isinstance(default, Mapping):
+    elif isinstance(default, ConfigDict):
       yield from _keys(given[key], default, f"{prefix}{key}.")
 
 

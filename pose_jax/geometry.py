@@ -43,7 +43,7 @@ class Frames:
   crop_hw: tuple[int, int]
   map_hw: tuple[int, int]
   alignment: str = "corner"
-  padding: float = 1.25
+  padding: float | int = 1.25
 
   def __post_init__(self):
     if self.alignment not in ALIGNMENTS:
@@ -93,7 +93,7 @@ class Frames:
     center_xy_img: Float[np.ndarray, "*n 2"],
     size_wh_img: Float[np.ndarray, "*n 2"],
     *,
-    rotation_rad: float | Float[np.ndarray, "*n"] = 0.0,
+    rotation_rad: float | int | Float[np.ndarray, "*n"] = 0.0,
   ) -> Float[np.ndarray, "*n 2 3"]:
     """Matrix that takes image pixels to crop pixels.
 

@@ -72,8 +72,12 @@ def _local_mesh() -> Mesh:
 
 
 def replicate(tree: Any) -> Any:
-  """A tree of host arrays, on every local device, without a device axis."""
-  return jax.device_put(tree, NamedSharding(_local_mesh(), PartitionSpec()))
+  """A tree of arrays, on every local device, without a device axis.
+
+  The tree given stays usable even when a step consumes the one returned.
+  """
+  everywhere = NamedSharding(_local_mesh(), PartitionSpec())
+  return jax.device_put(jax.device_get(tree), everywhere)
 
 
 def shard(rows: Rows) -> dict[str, jax.Array]:

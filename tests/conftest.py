@@ -22,6 +22,13 @@ install_import_hook("pose_jax", "beartype.beartype")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_collection_modifyitems(items):
+  """Marks what needs POSE_JAX_SHARED, so that it can be run by itself."""
+  for item in items:
+    if {"goldens", "shared_data"} & set(item.fixturenames):
+      item.add_marker("shared")
+
+
 def _shared(part: str) -> pathlib.Path:
   root = os.environ.get("POSE_JAX_SHARED")
   if not root:

@@ -76,6 +76,16 @@ def test_step_consumes_the_state():
   assert state["w"].is_deleted()
 
 
+def test_step_leaves_alone_what_was_replicated():
+  step = parallel.parallel_step(_step)
+  source = {"w": jnp.full(2, 5.0)}
+  step(
+    parallel.replicate(source),
+    parallel.shard({"x": np.ones((4, 2), np.float32)}),
+  )
+  np.testing.assert_array_equal(source["w"], [5.0, 5.0])
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_predict_takes_any_number_of_rows(count):
   predict = parallel.parallel_predict(

@@ -40,10 +40,10 @@ def jitter(
   images: UInt8[Array | np.ndarray, "B H W 3"],
   seeds: UInt[Array | np.ndarray, "B"],
   *,
-  channel_gain: float = 0.0,
-  brightness: float = 0.0,
-  contrast: float = 0.0,
-  saturation: float = 0.0,
+  channel_gain: float | int = 0.0,
+  brightness: float | int = 0.0,
+  contrast: float | int = 0.0,
+  saturation: float | int = 0.0,
 ) -> Float[Array, "B H W 3"]:
   """Random colours for each picture, in 0..255, clipped; a pure function.
 

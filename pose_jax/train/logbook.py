@@ -76,7 +76,7 @@ class Logbook:
       self._events.close()
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
   """Time for people: 42 s, 3 min 05 s, 2 h 11 min, 4 d 03 h."""
   seconds = round(seconds)
   for unit, lower, size, part in (

@@ -27,10 +27,10 @@ SCHEDULES = {"step": _step, "cosine": _cosine, "constant": _constant}
 def make_schedule(
   name: str,
   *,
-  learning_rate: float,
+  learning_rate: float | int,
   num_steps: int,
   boundaries_steps: Sequence[int] = (),
-  factor: float = 0.1,
+  factor: float | int = 0.1,
   warmup_steps: int = 0,
 ) -> Schedule:
   """Learning rate as a function of the number of updates done.
@@ -110,12 +110,12 @@ def make_optimizer(
   name: str,
   schedule: Schedule,
   *,
-  weight_decay: float = 0.0,
-  momentum: float = 0.0,
-  b1: float = 0.9,
-  b2: float = 0.999,
-  eps: float = 1e-8,
-  clip_norm: float = 0.0,
+  weight_decay: float | int = 0.0,
+  momentum: float | int = 0.0,
+  b1: float | int = 0.9,
+  b2: float | int = 0.999,
+  eps: float | int = 1e-8,
+  clip_norm: float | int = 0.0,
 ) -> optax.GradientTransformation:
   """Optimiser by name, with optional clipping of the global gradient norm.
 

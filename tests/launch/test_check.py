@@ -1,0 +1,145 @@
+"""Configs: every file is right, every mistake gets its sentence."""
+
+import importlib
+import json
+import pathlib
+
+import pytest
+from ml_collections import ConfigDict
+
+from configs import base
+from launch.check import ConfigError, check_config, check_same_run
+
+ROOT = pathlib.Path(__file__).parents[2]
+NAMES = sorted(
+  p.stem
+  for p in (ROOT / "configs").glob("*.py")
+  if p.stem not in ("__init__", "base")
+)
+
+
+def load(name, variant=""):
+  return importlib.import_module(f"configs.{name}").get_config(variant)
+
+
+def drawn():
+  return load("quickstart")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_is_right_once_its_data_is_named(name):
+  config = load(name)
+  config.data.train.root = config.data.eval.root = "somewhere"
+  check_config(config)
+  assert config.is_locked
+  check_config(load(name, "debug"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_says_where_it_comes_from_and_what_to_expect(name):
+  text = importlib.import_module(f"configs.{name}").__doc__
+  assert "Source:" in text and "Command:" in text
+  assert "Published:" in text or "Expected:" in text or "measured" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_configs_are_named_after_what_they_hold(name):
+  assert load(name).name == name
+
+
+def test_coco_recipe_is_the_published_one():
+  config = load("coco_resnet50_384x288")
+  augmentation = config.data.augmentation
+  assert augmentation.scale_factor == 0.3 and augmentation.rotation_deg == 40
+  assert augmentation.rotation_probability == 0.6
+  assert augmentation.flip_probability == 0.5
+  assert config.loss.sigma_hm == 3 and config.loss.unbiased is False
+  assert config.optimizer.name == "adam"
+  assert config.optimizer.learning_rate == 1e-3
+  assert config.optimizer.weight_decay == 0
+  assert config.schedule.num_epochs == 140
+  assert tuple(config.schedule.boundaries_epochs) == (90, 120)
+  assert config.schedule.batch_size == 128
+  assert config.data.alignment == "corner"
+  assert config.eval.decoder == "quarter" and config.eval.flip_test
+
+
+def test_unknown_variants_are_answered_with_the_known():
+  with pytest.raises(ValueError, match="no variant 'tiny'; it has debug"):
+    load("quickstart", "tiny")
+
+
+@pytest.mark.parametrize(
+  "path, value, sentence",
+  [
+    ("model.name", "pose_resent", "did you mean pose_resnet"),
+    ("model.depth", 42, "18, 34, 50, 101, 152"),
+    ("data.alignment", "centre", "corner, unit"),
+    ("data.skeleton", "coco", "did you mean coco17"),
+    ("data.train.name", "lps", "did you mean lsp"),
+    ("data.crop_hw", (100, 64), "multiples of 32"),
+    ("data.augmentation.flip_probability", 1.5, "between 0 and 1"),
+    ("data.augmentation.scale_factor", 1.0, "below 1"),
+    ("loss.sigma_hm", 0.0, "above 0"),
+    ("loss.ohkm_top_k", 18, "coco17 has 17"),
+    ("optimizer.name", "adamv", "did you mean adam"),
+    ("optimizer.weight_decay", 1e-4, "use optimizer.name=adamw"),
+    ("schedule.name", "cosin", "did you mean cosine"),
+    ("schedule.batch_size", 0, "at least 1"),
+    ("checkpoint.best_metric", "PCK", "did you mean|it can be AP"),
+    ("eval.decoder", "darc", "did you mean dark"),
+    ("eval.blur_kernel", 10, "must be odd"),
+    ("eval.metrics", ("oks",), "coco and pck"),
+  ],
+)
+def test_mistakes_are_named_with_what_would_be_right(path, value, sentence):
+  config = drawn()
+  with config.unlocked():
+    section = config
+    *parents, key = path.split(".")
+    for parent in parents:
+      section = section[parent]
+    section[key] = value
+  with pytest.raises(ConfigError, match=sentence) as caught:
+    check_config(config)
+  assert path.split(".")[0] in str(caught.value)
+
+
+def test_all_mistakes_are_listed_at_once():
+  config = drawn()
+  config.eval.decoder, config.optimizer.name = "darc", "adm"
+  with pytest.raises(ConfigError) as caught:
+    check_config(config)
+  assert "eval.decoder" in str(caught.value)
+  assert "optimizer.name" in str(caught.value)
+
+
+def test_keys_must_be_those_of_the_base():
+  config = ConfigDict(base.get_config())
+  config.loss.sigma = 2.0
+  with pytest.raises(ConfigError, match="loss.sigma: did you mean sigma_hm"):
+    check_config(config)
+  config = ConfigDict(base.get_config())
+  del config.loss.sigma_hm
+  with pytest.raises(ConfigError, match="lacks loss.sigma_hm"):
+    check_config(config)
+
+
+def test_only_the_data_sets_that_are_opened_need_a_folder():
+  config = load("coco_resnet50_256x192")
+  with pytest.raises(ConfigError, match="data.train.root must be the folder"):
+    check_config(config)
+  config.data.eval.root = "somewhere"
+  check_config(config, parts=("eval",))
+
+
+def test_a_run_goes_on_only_under_what_it_was_started_with():
+  saved = json.loads(drawn().to_json_best_effort())
+  check_same_run(saved, drawn(), "W")
+  moved = drawn()
+  moved.data.train.root, moved.log.every_steps = "elsewhere", 7
+  check_same_run(saved, moved, "W")
+  other = drawn()
+  other.model.depth = 50
+  with pytest.raises(ConfigError, match="W holds a run with model.depth=18"):
+    check_same_run(saved, other, "W")

@@ -1,0 +1,355 @@
+"""The commands as users type them: whole runs, kills and bad input."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from pose_jax.data.drawn import write_drawn
+
+ROOT = pathlib.Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+# Two devices, a network that trains in seconds, a checkpoint at every step.
+TINY = (
+  "--config=configs/quickstart.py:debug",
+  "--config.schedule.num_steps=9",
+  "--config.data.crop_hw=(64,64)",
+)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+  """Few devices, and one compilation for all runs of this file."""
+  return os.environ | {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+  }
+
+
+def start(command, *arguments, environment):
+  return subprocess.Popen(
+    [sys.executable, "-m", f"launch.{command}", *map(str, arguments)],
+    cwd=ROOT,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def run(command, *arguments, environment, status=0):
+  process = start(command, *arguments, environment=environment)
+  out, err = process.communicate(timeout=600)
+  assert process.returncode == status, out + err
+  assert "Traceback" not in err, err
+  return out if status == 0 else err
+
+
+def sentence(command, *arguments, environment):
+  """What a command that must fail says: one line, exit status 2."""
+  err = run(command, *arguments, environment=environment, status=2)
+  said = [line for line in err.splitlines() if line.startswith("error: ")]
+  assert len(said) == 1, err
+  return said[0]
+
+
+def final_state(workdir):
+  steps = sorted(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*"))
+  with ocp.PyTreeCheckpointer() as reader:
+    return steps[-1], reader.restore(
+      workdir / "checkpoints" / str(steps[-1]) / "state"
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, environment):
+  """A run that nothing disturbed."""
+  workdir = tmp_path_factory.mktemp("finished")
+  out = run("train", *TINY, f"--workdir={workdir}", environment=environment)
+  return workdir, out
+
+
+def same(a, b):
+  return len(a) == len(b) and all(
+    np.array_equal(x, y) for x, y in zip(a, b, strict=True)
+  )
+
+
+def leaves(tree):
+  if isinstance(tree, dict):
+    return [x for key in sorted(tree) for x in leaves(tree[key])]
+  if isinstance(tree, list | tuple):
+    return [x for item in tree for x in leaves(item)]
+  return [] if tree is None else [np.asarray(tree)]
+
+
+def test_training_leaves_everything_behind(finished):
+  workdir, out = finished
+  assert "step 9/9" in out and "report: " in out and "AP" in out
+  lines = (workdir / "metrics.jsonl").read_text().splitlines()
+  assert json.loads(lines[-1])["step"] == 9
+  assert list((workdir / "tensorboard").glob("events.*"))
+  metrics = json.loads((workdir / "evaluation/9/metrics.json").read_text())
+  assert metrics["protocol"]["checkpoint_step"] == 9
+  assert "AP" in metrics["scores"]
+  page = (workdir / "evaluation/9/report.html").read_text()
+  assert page.lstrip().lower().startswith("<!doctype html")
+  predictions = json.loads(
+    (workdir / "evaluation/9/predictions.json").read_text()
+  )
+  assert len(predictions[0]["keypoints"]) == 51
+  assert json.loads((workdir / "config.json").read_text())["seed"] == 0
+
+
+def test_kill_9_and_resume_is_bit_identical(tmp_path, finished, environment):
+  """Killed once the first checkpoint is there, wherever the run is then."""
+  arguments = (*TINY, f"--workdir={tmp_path}")
+  process = start("train", *arguments, environment=environment)
+  rng = np.random.default_rng()
+  wanted = int(rng.integers(1, 8))
+  deadline = time.monotonic() + 300
+  while not (tmp_path / "checkpoints" / str(wanted)).exists():
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() < deadline
+    time.sleep(0.002)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL
+  out = run("train", *arguments, environment=environment)
+  assert "steps 0 to 9" not in out, "it started again instead of going on"
+  step, state = final_state(tmp_path)
+  wanted_step, wanted_state = final_state(finished[0])
+  assert step == wanted_step == 9
+  assert same(leaves(state), leaves(wanted_state))
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, environment):
+  arguments = (
+    *TINY,
+    f"--workdir={tmp_path}",
+    "--config.checkpoint.every_steps=0",
+  )
+  process = start("train", *arguments, environment=environment)
+  for line in process.stdout:
+    if "step 2/9" in line:
+      process.send_signal(signal.SIGTERM)
+      break
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == 0, err
+  assert "asked to stop: saved step" in out
+  out = run("train", *arguments, environment=environment)
+  assert "step 9/9" in out and "steps 0 to 9" not in out
+
+
+def test_evaluate_repeats_the_numbers_of_the_run(finished, environment):
+  workdir, _ = finished
+  path = workdir / "evaluation/9/metrics.json"
+  before = json.loads(path.read_text())
+  path.unlink()
+  out = run("evaluate", f"--workdir={workdir}", environment=environment)
+  after = json.loads(path.read_text())
+  assert after["scores"] == before["scores"]
+  assert after["protocol"] == before["protocol"]
+  assert "decoder dark" in out
+
+
+def test_watch_ends_with_the_run(finished, environment):
+  workdir, _ = finished
+  out = run(
+    "evaluate", f"--workdir={workdir}", "--watch", environment=environment
+  )
+  assert "step 9" in out
+
+
+def test_ground_truth_fed_back_scores_one(finished, environment):
+  out = run(
+    "evaluate",
+    f"--workdir={finished[0]}",
+    "--predictions=ground_truth",
+    environment=environment,
+  )
+  assert "AP 1.000" in out and "AR 1.000" in out
+
+
+def test_written_predictions_score_the_same(finished, environment):
+  workdir, _ = finished
+  metrics = json.loads((workdir / "evaluation/9/metrics.json").read_text())
+  run(
+    "evaluate",
+    f"--workdir={workdir}",
+    f"--predictions={workdir}/evaluation/9/predictions.json",
+    environment=environment,
+  )
+  again = json.loads(
+    (workdir / "evaluation/predictions/metrics.json").read_text()
+  )
+  assert again["scores"] == metrics["scores"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+  """A COCO-format folder of one's own."""
+  return write_drawn(
+    tmp_path_factory.mktemp("pictures") / "set", num_images=6, seed=3
+  ).parent
+
+
+def on_coco(folder, workdir, annotations="annotations.json"):
+  config = ["--config=configs/quickstart.py:debug", f"--workdir={workdir}"]
+  for part in ("train", "eval"):
+    config += [
+      f"--config.data.{part}.name=coco",
+      f"--config.data.{part}.root={folder}",
+      f"--config.data.{part}.annotations={annotations}",
+      f"--config.data.{part}.images=images",
+    ]
+  return config
+
+
+@pytest.mark.parametrize(
+  "arguments, wanted",
+  [
+    (["--config=configs/quickstrat.py"], "no file"),
+    (["--config=configs/quickstart.py:tiny"], "no variant 'tiny'"),
+    ([TINY[0], "--config.modle.depth=18"], 'Did you mean "model"'),
+    ([TINY[0], "--config.model.dept=18"], 'Did you mean "depth"'),
+    ([TINY[0], "--config.model.depth=many"], "depth"),
+    ([TINY[0], "--config.model.depth=42"], "18, 34, 50, 101, 152"),
+    ([TINY[0], "--config.schedule.batch_size=5"], "multiple of 2"),
+    ([TINY[0], "--config.schedule.batch_size=500"], "500"),
+    ([TINY[0], "--confg.seed=1"], "confg"),
+    (["--config=configs/lsp_resnet50.py"], "data.train.root"),
+    ([], "must be given"),
+  ],
+  ids=lambda x: " ".join(x)[-40:] if isinstance(x, list) else "",
+)
+def test_what_is_typed_wrong_gets_one_sentence(
+  tmp_path, arguments, wanted, environment
+):
+  said = (
+    sentence(
+      "train", *arguments, f"--workdir={tmp_path}/w", environment=environment
+    )
+    if arguments
+    else sentence("train", environment=environment)
+  )
+  assert wanted in said, said
+  assert not (tmp_path / "w" / "checkpoints").exists()
+
+
+def test_missing_annotations_are_named(tmp_path, pictures, environment):
+  arguments = on_coco(pictures, tmp_path, "other.json")
+  assert "other.json" in sentence("train", *arguments, environment=environment)
+
+
+def spoilt(pictures, folder, change):
+  """A copy of the set with changed annotations or pictures."""
+  content = json.loads((pictures / "annotations.json").read_text())
+  (folder / "images").mkdir(parents=True)
+  for image in (pictures / "images").iterdir():
+    (folder / "images" / image.name).write_bytes(image.read_bytes())
+  change(content, folder / "images")
+  (folder / "annotations.json").write_text(json.dumps(content))
+  return folder
+
+
+def test_nan_annotation_is_named(tmp_path, pictures, environment):
+  def change(content, _):
+    content["annotations"][1]["keypoints"][4] = float("nan")
+
+  folder = spoilt(pictures, tmp_path / "set", change)
+  said = sentence(
+    "train", *on_coco(folder, tmp_path / "w"), environment=environment
+  )
+  assert "finite" in said or "NaN" in said, said
+
+
+def test_truncated_picture_is_named(tmp_path, pictures, environment):
+  def change(_, images):
+    for image in images.iterdir():
+      image.write_bytes(image.read_bytes()[:500])
+
+  folder = spoilt(pictures, tmp_path / "set", change)
+  said = sentence(
+    "train", *on_coco(folder, tmp_path / "w"), environment=environment
+  )
+  assert ".jpg" in said, said
+
+
+def test_box_of_no_area_is_told_and_left_out(tmp_path, pictures, environment):
+  def change(content, _):
+    content["annotations"][0]["bbox"][2] = 0
+
+  folder = spoilt(pictures, tmp_path / "set", change)
+  out = run("train", *on_coco(folder, tmp_path / "w"), environment=environment)
+  assert "no area" in out or "area" in out, out
+
+
+def test_another_config_in_a_used_workdir_is_refused(finished, environment):
+  said = sentence(
+    "train",
+    *TINY,
+    "--config.model.width=16",
+    f"--workdir={finished[0]}",
+    environment=environment,
+  )
+  assert "model.width=8" in said and "another --workdir" in said
+
+
+@pytest.mark.parametrize(
+  "arguments, wanted",
+  [
+    (["--checkpoint=7777"], "latest, best or one of"),
+    (["--predictions=nothing.json"], "nothing.json"),
+    (["--checkpoint=best", "--workdir=/nonexistent"], "no config.json"),
+  ],
+  ids=["checkpoint", "predictions", "workdir"],
+)
+def test_evaluate_says_what_is_missing(
+  finished, arguments, wanted, environment
+):
+  said = sentence(
+    "evaluate", f"--workdir={finished[0]}", *arguments, environment=environment
+  )
+  assert wanted in said, said
+
+
+def test_results_of_other_pictures_are_refused(tmp_path, finished, environment):
+  path = tmp_path / "results.json"
+  entry = {"image_id": 10**9, "category_id": 1, "keypoints": [0] * 51}
+  path.write_text(json.dumps([entry | {"score": 1.0}]))
+  said = sentence(
+    "evaluate",
+    f"--workdir={finished[0]}",
+    f"--predictions={path}",
+    environment=environment,
+  )
+  assert "entry 0" in said, said
+
+
+CONFIGS = sorted(
+  p.stem
+  for p in (ROOT / "configs").glob("*.py")
+  if p.stem not in ("__init__", "base")
+)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_takes_two_steps(tmp_path, name, environment):
+  out = run(
+    "train",
+    f"--config=configs/{name}.py:debug",
+    f"--workdir={tmp_path}",
+    environment=environment,
+  )
+  assert "step 2/2" in out and "report: " in out

@@ -1,0 +1,216 @@
+"""The step: against a plain reimplementation, and on several devices."""
+
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from pose_jax.codec import targets
+from pose_jax.geometry import Frames, transform
+from pose_jax.models.output import PoseOutput
+from pose_jax.train.losses import mse
+from pose_jax.train.state import init_state, init_variables
+from pose_jax.train.step import (
+  TargetRule,
+  prepare_images,
+  supervised_loss,
+  train_step,
+)
+
+ROOT = pathlib.Path(__file__).parents[2]
+FRAMES = Frames(crop_hw=(16, 16), map_hw=(4, 4), alignment="unit")
+TARGET = TargetRule(FRAMES.hm_from_crop, FRAMES.map_hw, 1.0, True)
+IMAGES = functools.partial(
+  prepare_images, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+)
+
+
+class TwoStages(nn.Module):
+  """A convolution that answers twice; no batch statistics."""
+
+  @nn.compact
+  def __call__(self, images, *, train):
+    x = nn.Conv(3, (4, 4), strides=4)(images)
+    return PoseOutput(heatmaps=x, stages=(2 * x, x))
+
+
+def make_batch(rows=4, seed=0):
+  rng = np.random.default_rng(seed)
+  return {
+    "image": rng.integers(0, 256, (rows, 16, 16, 3), dtype=np.uint8),
+    "kpts_xy_crop": rng.uniform(0, 15, (rows, 3, 2)).astype(np.float32),
+    "vis": rng.integers(0, 3, (rows, 3)).astype(np.int8),
+    "sample_seed": rng.integers(0, 99, rows).astype(np.uint32),
+  }
+
+
+def step_of(model, optimizer, **options):
+  return functools.partial(
+    train_step,
+    model=model,
+    optimizer=optimizer,
+    loss=mse,
+    target=TARGET,
+    images=IMAGES,
+    **options,
+  )
+
+
+def test_target_rule_encodes_in_the_heatmap_frame():
+  batch = make_batch()
+  heatmaps, weight = TARGET({k: jnp.asarray(v) for k, v in batch.items()})
+  kpts_xy_hm = transform(
+    batch["kpts_xy_crop"].astype(np.float64), FRAMES.hm_from_crop
+  )
+  wanted, wanted_weight = targets.gaussian(
+    kpts_xy_hm.astype(np.float32),
+    (batch["vis"] > 0).astype(np.float32),
+    map_hw=(4, 4),
+    sigma=1.0,
+    unbiased=True,
+  )
+  np.testing.assert_allclose(heatmaps, wanted, atol=1e-5)
+  np.testing.assert_array_equal(weight, wanted_weight)
+
+
+def test_step_is_gradient_descent_on_the_sum_over_stages():
+  model, optimizer = TwoStages(), optax.sgd(0.5)
+  state = init_state(init_variables(model, (16, 16), 0), optimizer)
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  new, metrics = jax.jit(step_of(model, optimizer))(state, batch)
+
+  images = (batch["image"].astype(jnp.float32) / 255 - 0.5) / 0.25
+  heatmaps, weight = TARGET(batch)
+
+  def objective(params):
+    x = nn.Conv(3, (4, 4), strides=4).apply(
+      {"params": params["Conv_0"]}, images
+    )
+    return mse(2 * x, heatmaps, weight) + mse(x, heatmaps, weight)
+
+  value, grads = jax.value_and_grad(objective)(state.params)
+  assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-5)
+  assert float(metrics["grad_norm"]) == pytest.approx(
+    float(optax.tree.norm(grads)), rel=1e-4
+  )
+  wanted = jax.tree.map(lambda p, g: p - 0.5 * g, state.params, grads)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
+    new.params,
+    wanted,
+  )
+  assert int(new.step) == 1
+
+
+def test_loss_of_no_stage_is_zero_and_of_two_is_their_sum():
+  maps = jnp.ones((1, 4, 4, 3))
+  zeros, weight = jnp.zeros_like(maps), jnp.ones((1, 3))
+  one = supervised_loss(PoseOutput(stages=(maps,)), zeros, weight, mse)
+  two = supervised_loss(PoseOutput(stages=(maps, maps)), zeros, weight, mse)
+  assert float(two) == pytest.approx(2 * float(one)) and float(one) > 0
+
+
+def test_peak_is_the_mean_height_over_labelled_keypoints():
+  model, optimizer = TwoStages(), optax.sgd(0.0)
+  state = init_state(init_variables(model, (16, 16), 0), optimizer)
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  _, metrics = jax.jit(step_of(model, optimizer))(state, batch)
+  output = model.apply({"params": state.params}, IMAGES(batch), train=False)
+  peaks = np.asarray(output.heatmaps).max((1, 2))
+  # A weight may be 0 for a labelled keypoint outside the map; none is here.
+  labelled = np.asarray(batch["vis"]) > 0
+  assert float(metrics["peak"]) == pytest.approx(
+    peaks[labelled].mean(), rel=1e-5
+  )
+
+
+def test_jitter_changes_images_only_where_asked_for():
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  plain = IMAGES(batch)
+  none = IMAGES(batch, jitter={"channel_gain": 0.0, "brightness": 0.0})
+  some = IMAGES(batch, jitter={"channel_gain": 0.4, "brightness": 0.0})
+  np.testing.assert_array_equal(plain, none)
+  assert np.abs(plain - some).max() > 0.1
+
+
+_EIGHT_DEVICES = """
+import functools
+import jax, jax.numpy as jnp, numpy as np, optax
+from pose_jax import parallel
+from pose_jax.geometry import Frames
+from pose_jax.models import make_model
+from pose_jax.skeleton import LSP14
+from pose_jax.train.losses import mse
+from pose_jax.train.state import init_state, init_variables
+from pose_jax.train.step import TargetRule, prepare_images, train_step
+
+assert parallel.num_devices() == 8
+frames = Frames((64, 64), (16, 16), "corner")
+model_config = dict(
+  name="pose_resnet", depth=18, width=8, deconv_filters=(8, 8, 8),
+  deconv_kernels=(4, 4, 4), dtype="float32", sync_batch_norm=True,
+  batch_norm_momentum=0.9,
+)
+optimizer = optax.sgd(0.5)
+def make(synchronised):
+  model = make_model(
+    {**model_config, "sync_batch_norm": synchronised}, LSP14
+  )
+  return model, functools.partial(
+    train_step, model=model, optimizer=optimizer, loss=mse,
+    target=TargetRule(frames.hm_from_crop, frames.map_hw, 2.0, False),
+    images=functools.partial(prepare_images, mean=(0.5,) * 3, std=(0.2,) * 3),
+  )
+rng = np.random.default_rng(0)
+batches = [{
+  "image": rng.integers(0, 256, (16, 64, 64, 3), dtype=np.uint8),
+  "kpts_xy_crop": rng.uniform(0, 63, (16, 14, 2)).astype(np.float32),
+  "vis": rng.integers(0, 3, (16, 14)).astype(np.int8),
+  "sample_seed": np.arange(16, dtype=np.uint32),
+} for _ in range(3)]
+model, one = make(False)
+start = init_state(init_variables(model, (64, 64), 0), optimizer)
+alone, together = start, parallel.replicate(start)
+one, eight = jax.jit(one), parallel.parallel_step(make(True)[1])
+for batch in batches:
+  alone, m1 = one(alone, batch)
+  together, m8 = eight(together, parallel.shard(batch))
+  np.testing.assert_allclose(m1["loss"], m8["loss"], rtol=2e-4)
+def worst(a, b):
+  # relative to the array's own size: steps are far larger than rounding
+  return float(np.abs(a - b).max() / (np.abs(a).max() + 1e-3))
+moved = jax.tree.leaves(jax.tree.map(worst, start.params, alone.params))
+apart = jax.tree.leaves(jax.tree.map(worst, alone.params, together.params))
+stats = jax.tree.leaves(
+  jax.tree.map(worst, alone.batch_stats, together.batch_stats)
+)
+print("moved", max(moved), "apart", max(apart), max(stats))
+assert max(moved) > 0.1
+assert max(apart) < 2e-3 and max(stats) < 2e-3
+"""
+
+
+@pytest.mark.slow
+def test_eight_devices_equal_one_under_sgd():
+  """Adam would hide a gradient eight times too large; SGD does not."""
+  environment = os.environ | {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+  }
+  done = subprocess.run(
+    [sys.executable, "-c", _EIGHT_DEVICES],
+    cwd=ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    timeout=600,
+  )
+  assert done.returncode == 0, done.stdout + done.stderr
