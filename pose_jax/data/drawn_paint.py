@@ -13,13 +13,14 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 SCALE = 2  # the map of numbers is this much finer than the picture
 MAX_PARTS = 255
 _FIXED_BITS = 4
 Level = float | int
 _BLOCK = 6144  # pixels shaded at once: temporaries stay in the cache
+_LEVELS = 16  # mixtures of the two colours of a material
 _TILE = 32  # texels of one period of a pattern
 _ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1)
@@ -78,8 +79,8 @@ class Part:
 
 
 @functools.cache
-def _tiles() -> Float[np.ndarray, "T 32 32"]:
-  """One period of each pattern, rows along the part, values 0..1."""
+def _tiles() -> Int64[np.ndarray, "T 32 32"]:
+  """One period of each pattern, rows along the part; 0.._LEVELS - 1."""
   rng = np.random.default_rng(0)
   u, v = np.meshgrid(np.arange(_TILE), np.arange(_TILE), indexing="ij")
   half = _TILE // 2
@@ -107,17 +108,19 @@ def _tiles() -> Float[np.ndarray, "T 32 32"]:
     "wood": grain,
     "bricks": mortar,
   }
-  return np.stack([tiles[name] for name in PATTERNS]).astype(np.float32)
+  mix = np.stack([tiles[name] for name in PATTERNS]).astype(np.float64)
+  return np.round(mix * (_LEVELS - 1)).astype(np.int64)
 
 
 # Rows of the table of coefficients: x, y and constant term of the place
 # along the part in texels, across it in texels, and both as the sine of the
 # surface's tilt; first texel of the pattern; brightness per unit of light
-# along, across and towards the viewer, and without light; depth; colours.
+# along, across and towards the viewer, and without light; depth.
 _ALONG, _ACROSS, _TILT_U, _TILT_V = 0, 3, 6, 9
 _TILE_AT, _LIGHT_U, _LIGHT_V, _LIGHT_Z, _DARK, _DEPTH = range(12, 18)
-_COLOR, _COLOR2 = 18, 21
-_ROWS = 24
+_ROWS = 18
+# Keeps texel numbers positive; a multiple of the tile.
+_FAR_TEXELS = 1024.0 * _TILE
 _AMBIENT, _DIFFUSE = 0.48, 0.62
 
 
@@ -160,6 +163,7 @@ def _coefficients(
   ):
     body[row : row + 2] = direction.T * scale
     body[row + 2] = -zero * scale
+  body[_ACROSS + 2] += _FAR_TEXELS
   body[_TILE_AT] = [
     PATTERNS.index(p.material.pattern) * _TILE**2 for p in parts
   ]
@@ -168,11 +172,26 @@ def _coefficients(
   body[_LIGHT_Z] = relief * _DIFFUSE * light[2]
   body[_DARK] = 1 + relief * (_AMBIENT - 1)
   body[_DEPTH] = [p.depth for p in parts]
-  body[_COLOR : _COLOR + 3] = np.array([p.material.color for p in parts]).T
-  second = np.array([p.material.color2 for p in parts]).T
-  body[_COLOR2 : _COLOR2 + 3] = second - body[_COLOR : _COLOR + 3]
   table[_DEPTH, 0] = -1e9
   return table
+
+
+def _palette(parts: Sequence[Part]) -> Float32[np.ndarray, "3 L"]:
+  """Colours of part number n mixed at each level, in columns n * _LEVELS."""
+  first = np.array([(0, 0, 0), *(p.material.color for p in parts)], np.float32)
+  second = np.array(
+    [(0, 0, 0), *(p.material.color2 for p in parts)], np.float32
+  )
+  mix = np.linspace(0, 1, _LEVELS, dtype=np.float32)[:, None]
+  colors = first[:, None] * (1 - mix) + second[:, None] * mix
+  return np.ascontiguousarray(colors.reshape(-1, 3).T)
+
+
+@functools.lru_cache(maxsize=4)
+def _grids(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+  """x and y in picture pixels of the places of a flat map, float32."""
+  y, x = np.indices(shape, dtype=np.float32)
+  return tuple((g.ravel() + 0.5) / SCALE - 0.5 for g in (x, y))
 
 
 def number_map(
@@ -222,6 +241,7 @@ def shade(
   if not parts:
     return
   table = _coefficients(parts, light)
+  palette = _palette(parts)
   width = numbers.shape[1]
   shadows = [
     round(light[1] * reach * 1.3) * width + round(light[0] * reach)
@@ -231,21 +251,20 @@ def shade(
   pixels = canvas.reshape(-1, 3)
   for start in range(0, len(owned), _BLOCK):
     flat = owned[start : start + _BLOCK]
-    pixels[flat] = _shade_block(flat, numbers, table, shadows)
+    pixels[flat] = _shade_block(flat, numbers, table, palette, shadows)
 
 
 def _shade_block(
   flat: np.ndarray,
   numbers: np.ndarray,
   table: np.ndarray,
+  palette: np.ndarray,
   shadows: list[int],
 ) -> UInt8[np.ndarray, "N 3"]:
   """Colours of some pixels, given by their places in the flat map."""
   all_numbers = numbers.ravel()
   number = all_numbers.take(flat).astype(np.intp)
-  row, column = np.divmod(flat, numbers.shape[1])
-  x = column.astype(np.float32) * (1 / SCALE) - (SCALE - 1) / (2 * SCALE)
-  y = row.astype(np.float32) * (1 / SCALE) - (SCALE - 1) / (2 * SCALE)
+  x, y = (grid.take(flat) for grid in _grids(numbers.shape))
 
   def of(k: int) -> np.ndarray:
     return table[k].take(number)
@@ -255,8 +274,8 @@ def _shade_block(
 
   tile = of(_TILE_AT).astype(np.int32)
   tile += (linear(_ALONG).astype(np.int32) & (_TILE - 1)) * _TILE
-  tile += np.floor(linear(_ACROSS)).astype(np.int32) & (_TILE - 1)
-  mix = _tiles().ravel().take(tile)
+  tile += linear(_ACROSS).astype(np.int32) & (_TILE - 1)
+  shade_of_color = number * _LEVELS + _tiles().ravel().take(tile)
   u = np.clip(linear(_TILT_U), -1.0, 1.0)
   v = np.clip(linear(_TILT_V), -1.0, 1.0)
   facing = np.sqrt(np.maximum(1 - u * u - v * v, 0.04))
@@ -269,6 +288,6 @@ def _shade_block(
     bright *= np.where(over > depth, np.float32(0.86), np.float32(1.0))
   color = np.empty((len(flat), 3), np.uint8)
   for k in range(3):
-    channel = (of(_COLOR + k) + of(_COLOR2 + k) * mix) * bright
-    color[:, k] = np.clip(channel, 0, 255)
+    channel = palette[k].take(shade_of_color)
+    color[:, k] = np.minimum(channel * bright, 255.0)
   return color
