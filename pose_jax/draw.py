@@ -283,8 +283,8 @@ def heatmap_sheet(
   skeleton: Skeleton,
   hm_from_crop: Float[np.ndarray, "2 3"],
   *,
-  columns: int = 9,
-  tile_height: int = 150,
+  columns: int = 10,
+  tile_height: int = 144,
 ) -> Other:
   """The crop, all heatmaps at once, then each alone with its peak below.
 

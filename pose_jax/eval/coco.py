@@ -96,7 +96,7 @@ def evaluate_coco(
     results: list in COCO's results format.
     source: what to call the results in messages.
   Raises:
-    ValueError: naming the first entry that is not a valid result.
+    ResultsError: naming the first entry that is not a valid result.
   """
   results_lib.check_results(results, people, source=source)
   with contextlib.redirect_stdout(io.StringIO()):

@@ -106,12 +106,20 @@ class Evaluator:
     self._progress = progress
     self._seed = seed
 
-  def run(self, variables: Any, *, step: int | None = None) -> Evaluation:
+  def run(
+    self,
+    variables: Any,
+    *,
+    step: int | None = None,
+    with_heatmaps: bool = True,
+  ) -> Evaluation:
     """Evaluates one set of weights.
 
     Args:
       variables: handed to predict_fn.
       step: training step of the weights, for the protocol.
+      with_heatmaps: whether to call heatmaps_fn, a program of its own to
+        compile; not worth it where nobody looks.
     Raises:
       ValueError: if the batches do not hold every usable person once.
     """
@@ -141,7 +149,7 @@ class Evaluator:
     )
     seconds["scoring"] = time.perf_counter() - start
     start = time.perf_counter()
-    heatmaps = self._heatmaps(variables, kept)
+    heatmaps = self._heatmaps(variables, kept) if with_heatmaps else ()
     seconds["heatmaps to look at"] = time.perf_counter() - start
     protocol = evaluation.protocol
     if step is not None:
@@ -180,7 +188,7 @@ def score_predictions(
     predictions: list in COCO's results format, or the path of a JSON file.
     protocol, metrics, baseline_xy_img: as in Evaluator.
   Raises:
-    ValueError: for a file that is not such a list; names the bad entry.
+    ResultsError: for a file that is not such a list; names the bad entry.
   """
   source = "results"
   start = time.perf_counter()

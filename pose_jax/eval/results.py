@@ -23,6 +23,10 @@ class ResultsError(ValueError):
   """A results file or list that cannot be scored; names the entry."""
 
 
+class ResultsError(ValueError):
+  """A file or list of predictions is not what it should be; says where."""
+
+
 @runtime_checkable
 class PeopleTable(Protocol):
   """What evaluation reads of a table of people (pose_jax.data.people).
@@ -170,7 +174,7 @@ def keypoints_of_people(
   """The prediction (x, y, score) of each person, matched by `person_id`.
 
   Raises:
-    ValueError: if an entry has no person_id, one that the table does not
+    ResultsError: if an entry has no person_id, one that the table does not
       hold, or one that came before; or if a person has no prediction.
   """
   row_of = {p: i for i, p in enumerate(np.asarray(people.person_ids).tolist())}

@@ -84,7 +84,8 @@ def score(
     baseline_xy_img: the mean pose put into the box of each usable person.
     source: what to call the predictions in messages.
   Raises:
-    ValueError: for an unknown metric or a bad entry, named.
+    ValueError: for an unknown metric.
+    ResultsError: for a bad entry, named.
   """
   check_metrics(metrics, people.skeleton)
   results.check_results(predictions, people, source=source)

@@ -82,20 +82,22 @@ def test_bad_entry_is_named(make_people, spoil, message):
   people = make_people(3)
   found = copy.deepcopy(_valid(people))
   spoil(found)
-  with pytest.raises(ValueError, match=message):
+  with pytest.raises(results.ResultsError, match=message):
     results.check_results(found, people)
 
 
 def test_annotation_file_is_no_results_file(make_people):
-  with pytest.raises(ValueError, match="f.json: a list .* got dict"):
+  with pytest.raises(results.ResultsError, match="f.json: a list .* got dict"):
     results.check_results({"images": []}, make_people(1), source="f.json")
 
 
 def test_unreadable_files_are_named(tmp_path):
-  with pytest.raises(ValueError, match="cannot read .*gone.json"):
+  with pytest.raises(results.ResultsError, match="cannot read .*gone.json"):
     results.read_results(tmp_path / "gone.json")
   (tmp_path / "half.json").write_text("[{")
-  with pytest.raises(ValueError, match="half.json is not a JSON file"):
+  with pytest.raises(
+    results.ResultsError, match="half.json is not a JSON file"
+  ):
     results.read_results(tmp_path / "half.json")
 
 
@@ -119,5 +121,5 @@ def test_pck_needs_everybody_once(make_people, change, message):
   people = make_people(4)
   found = _valid(people)
   change(found)
-  with pytest.raises(ValueError, match=message):
+  with pytest.raises(results.ResultsError, match=message):
     results.keypoints_of_people(found, people)
