@@ -23,10 +23,6 @@ class ResultsError(ValueError):
   """A results file or list that cannot be scored; names the entry."""
 
 
-class ResultsError(ValueError):
-  """A file or list of predictions is not what it should be; says where."""
-
-
 @runtime_checkable
 class PeopleTable(Protocol):
   """What evaluation reads of a table of people (pose_jax.data.people).
