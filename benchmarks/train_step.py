@@ -1,0 +1,109 @@
+"""Training step and forward pass of PoseResNet: our speed against torch's.
+
+    python -m benchmarks.train_step --torch_python PATH [--depth 50]
+        [--batch 16] [--steps 5] [--height 256] [--width 192] [--threads 2]
+
+PATH is the interpreter of an environment with benchmarks/requirements.txt.
+The two libraries live in a process each and take turns, step by step, at the
+same shapes in float32, so that a busy machine disturbs both alike. A training
+step is forward, backward and Adam. Compile time is printed apart. The ratio
+is torch's best time over ours: 1 is equal speed, above 1 we are faster.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+TARGETS = {"train": 0.5, "forward": 0.85}
+
+
+def main() -> None:
+  """Measures and prints the table."""
+  options = _parse()
+  os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+  shapes = [options.depth, options.batch, options.height, options.width]
+  peers = {
+    "jax": _start(sys.executable, "benchmarks.train_step_jax", shapes),
+    "torch": _start(
+      options.torch_python, "benchmarks.train_step_torch", shapes
+    ),
+  }
+  print(
+    f"PoseResNet-{options.depth} {options.height}x{options.width} float32, "
+    f"batch {options.batch}, {options.threads} threads, load average "
+    f"{os.getloadavg()[0]:.2f}"
+  )
+  for mode in ("train", "forward"):
+    for name, peer in peers.items():
+      first = _ask(peer, mode)
+      print(f"{mode:8} {name:6} first call (compiles) {first:.2f} s")
+    seconds = {name: [] for name in peers}
+    for _ in range(options.steps):
+      for name, peer in peers.items():
+        seconds[name].append(_ask(peer, mode))
+    _report(mode, seconds, options.batch)
+  for name, peer in peers.items():
+    peak_mb = json.loads(_ask_text(peer, "memory"))
+    print(f"peak memory {name}: {peak_mb:.0f} MB")
+    peer.stdin.close()
+    peer.wait()
+
+
+def _parse():
+  parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+  parser.add_argument("--torch_python", required=True)
+  parser.add_argument("--depth", type=int, default=50)
+  parser.add_argument("--batch", type=int, default=16)
+  parser.add_argument("--steps", type=int, default=5)
+  parser.add_argument("--height", type=int, default=256)
+  parser.add_argument("--width", type=int, default=192)
+  parser.add_argument("--threads", type=int, default=2)
+  return parser.parse_args()
+
+
+def _start(python, module, shapes):
+  """A process that answers each line "train" or "forward" with its seconds."""
+  return subprocess.Popen(
+    [python, "-m", module, *map(str, shapes)],
+    cwd=HERE.parent,
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+
+
+def _ask(peer, mode):
+  return json.loads(_ask_text(peer, mode))
+
+
+def _ask_text(peer, line):
+  peer.stdin.write(line + "\n")
+  peer.stdin.flush()
+  answer = peer.stdout.readline()
+  if not answer:
+    raise RuntimeError(f"{peer.args} stopped before answering {line!r}")
+  return answer
+
+
+def _report(mode, seconds, batch):
+  for name, times in seconds.items():
+    best, median = min(times), statistics.median(times)
+    print(
+      f"{mode:8} {name:6} best {best:.3f} s  median {median:.3f} s  "
+      f"{batch / best:.1f} people/s"
+    )
+  ratio = min(seconds["torch"]) / min(seconds["jax"])
+  medians = [statistics.median(seconds[name]) for name in ("torch", "jax")]
+  print(
+    f"{mode:8} ratio torch/jax: best {ratio:.2f}, median "
+    f"{medians[0] / medians[1]:.2f} (target {TARGETS[mode]})"
+  )
+
+
+if __name__ == "__main__":
+  main()
