@@ -138,13 +138,17 @@ def weighted(
   _, height, width, _ = heatmaps.shape
   _check_window(n, window, (height, width))
   maps = jnp.asarray(heatmaps, jnp.float32)
-  peak_xy_hm, score = _peaks(maps)
   if window is None:
-    xy_hm = _highest_of_map(maps, n)
-    is_map = jnp.ones(xy_hm.shape[:-1], bool)
+    values, xy_hm = _highest_of_map(maps, n)
+    # Not values[..., 0]: XLA then sorts whole segments, ten times slower.
+    score = maps.max(axis=(1, 2))
   else:
-    xy_hm, is_map = _highest_in_window(maps, peak_xy_hm, n, window)
-  rank_weight = jnp.where(is_map, 1 / jnp.arange(1.0, n + 1)[None, None], 0.0)
+    peak_xy_hm, score = _peaks(maps)
+    values, xy_hm = _highest_in_window(maps, peak_xy_hm, n, window)
+  # A window at the border holds fewer pixels; those off the map are -inf.
+  rank_weight = jnp.where(
+    values > -jnp.inf, 1 / jnp.arange(1.0, n + 1)[None, None], 0.0
+  )
   rank_weight /= rank_weight.sum(axis=-1, keepdims=True)
   mean_xy_hm = jnp.sum(rank_weight[..., None] * xy_hm, axis=-2)
   return jnp.where((score > 0)[..., None], mean_xy_hm, 0.0), score
@@ -192,16 +196,26 @@ def _peaks(
   """First maximum (x, y) of each map in row-major order, and its value.
 
   The first row that holds the maximum is found from the row maxima, then the
-  column within it: XLA's argmax over a whole map is five times slower on a
-  CPU.
+  column within it: XLA's argmax over a whole map is seven times slower on a
+  CPU. A map with a NaN has a NaN for score and its peak at (0, 0).
   """
   row_max_BhK = maps.max(axis=2)
-  y = row_max_BhK.argmax(axis=1)
+  # The barrier keeps XLA from reading the maps anew for this maximum.
+  score = jax.lax.optimization_barrier(row_max_BhK).max(axis=1)
+  y = _first_equal(row_max_BhK, score)
   row_BwK = jnp.take_along_axis(maps, y[:, None, None], axis=1)[:, 0]
-  x = row_BwK.argmax(axis=1)
-  score = row_BwK.max(axis=1)
+  x = _first_equal(row_BwK, score)
   peak_xy_hm = jnp.stack([x, y], axis=-1)
   return jnp.where((score > 0)[..., None], peak_xy_hm, 0), score
+
+
+def _first_equal(
+  values: Float[Array, "B n K"], wanted: Float[Array, "B K"]
+) -> Int[Array, "B K"]:
+  """First index along the middle axis at which values equal the wanted."""
+  index = jax.lax.broadcasted_iota(jnp.int32, values.shape, 1)
+  index = jnp.where(values == wanted[:, None], index, values.shape[1])
+  return index.min(axis=1)
 
 
 def _patches(
@@ -267,15 +281,15 @@ def _taylor_step(
 
 def _highest_of_map(
   maps: Float[Array, "B h w K"], n: int
-) -> Int[Array, "B K n 2"]:
-  """Pixels (x, y) of the n highest values of each map, highest first.
+) -> tuple[Float[Array, "B K n"], Int[Array, "B K n 2"]]:
+  """The n highest values of each map, highest first, and their (x, y).
 
   They lie in the n segments of a row whose maxima are highest, so only those
-  are searched: a sort of the whole map is more than twice as slow on a CPU.
+  are searched: a top_k of the whole map is twice as slow on a CPU.
   Segments are put back in row-major order, for equal values to keep it.
   """
   num_maps, height, width, num_keypoints = maps.shape
-  length = max(d for d in range(1, min(width, 24) + 1) if width % d == 0)
+  length = max(d for d in range(1, min(width, 12) + 1) if width % d == 0)
   length = length if length >= 4 else width  # a side that is hard to divide
   segments = maps.reshape(num_maps, -1, length, num_keypoints)
   segment_max_BKs = jnp.moveaxis(segments.max(axis=2), 1, 2)
@@ -288,12 +302,12 @@ def _highest_of_map(
     jnp.arange(length)[None, None, None],
     jnp.arange(num_keypoints)[None, :, None, None],
   ]
-  _, index = jax.lax.top_k(
+  values, index = jax.lax.top_k(
     candidates_BKsl.reshape(num_maps, num_keypoints, num_chosen * length), n
   )
   segment = jnp.take_along_axis(chosen, index // length, axis=-1)
   pixel = segment * length + index % length
-  return jnp.stack([pixel % width, pixel // width], axis=-1)
+  return values, jnp.stack([pixel % width, pixel // width], axis=-1)
 
 
 def _highest_in_window(
@@ -301,11 +315,11 @@ def _highest_in_window(
   peak_xy_hm: Int[Array, "B K 2"],
   n: int,
   window: int,
-) -> tuple[Int[Array, "B K n 2"], Bool[Array, "B K n"]]:
-  """As `_highest_of_map`, from a window; and which of them are on the map."""
+) -> tuple[Float[Array, "B K n"], Int[Array, "B K n 2"]]:
+  """As `_highest_of_map`, from a window; -inf for pixels off the map."""
   patch, is_map = _patches(maps, peak_xy_hm, radius=window // 2)
   patch = jnp.where(is_map, patch, -jnp.inf)
   values, index = jax.lax.top_k(patch.reshape(*patch.shape[:2], window**2), n)
   offset_xy = jnp.stack([index % window, index // window], axis=-1)
   xy_hm = peak_xy_hm[..., None, :] + offset_xy - window // 2
-  return xy_hm, values > -jnp.inf
+  return values, xy_hm
