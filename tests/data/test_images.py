@@ -59,6 +59,8 @@ def test_reduced_pixel_is_the_mean_of_the_pixels_it_covers(kind, reduce):
       # libjpeg reduces inside its transform: a mean up to rounding and ringing
       tolerance = 0.51 if kind == ".png" else 12
       assert np.abs(reduced[y, x] - block.mean((0, 1))).max() <= tolerance
+  corner = full[(rows - 1) * reduce :, (columns - 1) * reduce :]
+  assert np.abs(reduced[-1, -1] - corner.mean((0, 1))).max() <= 12
 
 
 @pytest.mark.parametrize("reduce", [1, 2])
