@@ -204,16 +204,18 @@ _MAY_CHANGE = (
 )
 
 
-def check_same_run(saved: Mapping, config: ConfigDict, workdir: Any) -> None:
+def check_same_run(saved: ConfigDict, config: ConfigDict, workdir: Any) -> None:
   """Refuses to go on with a run under another config.
 
   Args:
-    saved: config of the run in the workdir, as JSON has it.
+    saved: config of the run in the workdir.
     config: the one given now.
   Raises:
     ConfigError: naming the first key that differs.
   """
-  before, now = _flat(saved), _flat(json.loads(config.to_json_best_effort()))
+  before, now = (
+    _flat(json.loads(c.to_json_best_effort())) for c in (saved, config)
+  )
   for path in sorted(before | now):
     if path.startswith(_MAY_CHANGE) or before.get(path) == now.get(path):
       continue

@@ -195,7 +195,11 @@ LSP14 = _make(
   "right_ankle right_knee right_hip left_hip left_knee left_ankle "
   "right_wrist right_elbow right_shoulder left_shoulder left_elbow "
   "left_wrist neck head_top",
-  head_bones=(("neck", "head_top"),),
+  head_bones=(
+    ("neck", "head_top"),
+    ("neck", "left_shoulder"),
+    ("neck", "right_shoulder"),
+  ),
   lower=("hip", "knee", "ankle"),
   oks_sigmas=(
     *(0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062),

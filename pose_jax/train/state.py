@@ -36,10 +36,14 @@ def abstract_variables(
 def init_variables(
   model: nn.Module, crop_hw: tuple[int, int], seed: int
 ) -> dict[str, Tree]:
-  """Fresh variables, initialised on a picture of zeros; jitted."""
+  """Fresh variables, initialised on a picture of zeros; jitted.
+
+  XLA's own generator ("rbg") compiles five times faster than JAX's default
+  one, which is unrolled for every array.
+  """
   images = jnp.zeros((1, *crop_hw, 3), jnp.float32)
   variables = jax.jit(lambda key: model.init(key, images, train=False))(
-    jax.random.key(seed)
+    jax.random.key(seed, impl="rbg")
   )
   return {"batch_stats": {}, **variables}
 

@@ -1,7 +1,6 @@
 """Configs: every file is right, every mistake gets its sentence."""
 
 import importlib
-import json
 import pathlib
 
 import pytest
@@ -134,7 +133,7 @@ def test_only_the_data_sets_that_are_opened_need_a_folder():
 
 
 def test_a_run_goes_on_only_under_what_it_was_started_with():
-  saved = json.loads(drawn().to_json_best_effort())
+  saved = drawn()
   check_same_run(saved, drawn(), "W")
   moved = drawn()
   moved.data.train.root, moved.log.every_steps = "elsewhere", 7
