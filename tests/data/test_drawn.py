@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pose_jax.data.drawn import VERSION, open_drawn, write_drawn
-from pose_jax.data.drawn_scene import draw_picture
+from pose_jax.data.drawn.scene import draw_picture
 from pose_jax.skeleton import COCO17
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

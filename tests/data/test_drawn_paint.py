@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pose_jax.data.drawn_paint import (
+from pose_jax.data.drawn.paint import (
   MAX_PARTS,
   PATTERNS,
   SCALE,

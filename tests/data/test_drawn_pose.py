@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pose_jax.data import drawn_pose
-from pose_jax.data.drawn_body import (
+from pose_jax.data.drawn import pose as drawn_pose
+from pose_jax.data.drawn.body import (
   Proportions,
   pose_body,
   sample_proportions,
 )
-from pose_jax.data.drawn_pose import LIMITS_DEG, SIDES, clip_to_limits
+from pose_jax.data.drawn.pose import LIMITS_DEG, SIDES, clip_to_limits
 from pose_jax.skeleton import COCO17
 
 AT = COCO17.keypoints.index

@@ -5,14 +5,14 @@ import functools
 import numpy as np
 import pytest
 
-from pose_jax.data import drawn_props
-from pose_jax.data.drawn_body import Proportions, pose_body
-from pose_jax.data.drawn_clothes import sample_outfit
-from pose_jax.data.drawn_figure import build_figure
-from pose_jax.data.drawn_paint import SCALE, Material, Part, number_map
-from pose_jax.data.drawn_pose import clip_to_limits, rotation
-from pose_jax.data.drawn_scene import draw_picture, keypoint_visibility
-from pose_jax.data.drawn_sketch import project
+from pose_jax.data.drawn import props as drawn_props
+from pose_jax.data.drawn.body import Proportions, pose_body
+from pose_jax.data.drawn.clothes import sample_outfit
+from pose_jax.data.drawn.figure import build_figure
+from pose_jax.data.drawn.paint import SCALE, Material, Part, number_map
+from pose_jax.data.drawn.pose import clip_to_limits, rotation
+from pose_jax.data.drawn.scene import draw_picture, keypoint_visibility
+from pose_jax.data.drawn.sketch import project
 from pose_jax.skeleton import COCO17
 
 AT = COCO17.keypoints.index

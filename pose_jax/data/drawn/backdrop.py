@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_jax.data.drawn_clothes import RGB, shifted, vivid
+from pose_jax.data.drawn.clothes import RGB, shifted, vivid
 
 _BANK_HW = (288, 384)
 

@@ -1,7 +1,7 @@
 """Collects the pieces of one drawn person in space and projects them.
 
 A piece is a hull of balls fixed to bones, in view coordinates and heights of
-the person (`drawn_pose`); a part (`drawn_paint`) is its picture.
+the person (`pose`); a part (`paint`) is its picture.
 """
 
 import dataclasses
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.data.drawn_body import Body
-from pose_jax.data.drawn_clothes import RGB, Cloth, Outfit
-from pose_jax.data.drawn_paint import Material, Part
-from pose_jax.data.drawn_pose import Frame, Number
+from pose_jax.data.drawn.body import Body
+from pose_jax.data.drawn.clothes import RGB, Cloth, Outfit
+from pose_jax.data.drawn.paint import Material, Part
+from pose_jax.data.drawn.pose import Frame, Number
 
 _NOTHING: frozenset[int] = frozenset()
 

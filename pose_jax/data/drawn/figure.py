@@ -14,12 +14,12 @@ person, an occluder) hides it.
 
 import numpy as np
 
-from pose_jax.data.drawn_body import Body
-from pose_jax.data.drawn_clothes import RGB, Cloth, Outfit
-from pose_jax.data.drawn_head import add_head
-from pose_jax.data.drawn_pose import SIDES
-from pose_jax.data.drawn_sketch import Sketch, plain
-from pose_jax.data.drawn_trunk import add_trunk
+from pose_jax.data.drawn.body import Body
+from pose_jax.data.drawn.clothes import RGB, Cloth, Outfit
+from pose_jax.data.drawn.head import add_head
+from pose_jax.data.drawn.pose import SIDES
+from pose_jax.data.drawn.sketch import Sketch, plain
+from pose_jax.data.drawn.trunk import add_trunk
 from pose_jax.skeleton import COCO17
 
 _AT = COCO17.keypoints.index

@@ -1,6 +1,6 @@
 """A drawn picture: people, occluders and distractors on a background.
 
-Everything but the background is a stack of parts (`drawn_paint`), from back
+Everything but the background is a stack of parts (`paint`), from back
 to front: distractors, people from small (far) to large (near), occluders.
 """
 
@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_jax.data.drawn_backdrop import cast_shadow, draw_backdrop
-from pose_jax.data.drawn_body import Body, pose_body, sample_proportions
-from pose_jax.data.drawn_clothes import Cloth, sample_outfit, shifted, vivid
-from pose_jax.data.drawn_figure import build_figure
-from pose_jax.data.drawn_paint import SCALE, Part, number_map, shade
-from pose_jax.data.drawn_pose import rotation, sample_pose
-from pose_jax.data.drawn_props import distractors, occluder
-from pose_jax.data.drawn_sketch import Sketch, project
+from pose_jax.data.drawn.backdrop import cast_shadow, draw_backdrop
+from pose_jax.data.drawn.body import Body, pose_body, sample_proportions
+from pose_jax.data.drawn.clothes import Cloth, sample_outfit, shifted, vivid
+from pose_jax.data.drawn.figure import build_figure
+from pose_jax.data.drawn.paint import SCALE, Part, number_map, shade
+from pose_jax.data.drawn.pose import rotation, sample_pose
+from pose_jax.data.drawn.props import distractors, occluder
+from pose_jax.data.drawn.sketch import Sketch, project
 
 _OCCLUDED_SHARE = 0.36
 _TRUNCATED_SHARE = 0.18
@@ -198,7 +198,7 @@ def keypoint_visibility(
   parts: list[Part],
   person: int,
 ) -> np.ndarray:
-  """[K] int8: 2 seen, 1 hidden, 0 outside (see `drawn_figure`)."""
+  """[K] int8: 2 seen, 1 hidden, 0 outside (see `figure`)."""
   h, w = number.shape[0] // SCALE, number.shape[1] // SCALE
   vis = np.zeros(len(kpts_xy_img), np.int8)
   for k, (x, y) in enumerate(kpts_xy_img):

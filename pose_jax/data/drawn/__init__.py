@@ -2,15 +2,15 @@
 
 For tests, the quick start and pre-training. Picture i of seed s is the same
 bytes whoever draws it and however many are drawn (on the same NumPy and
-OpenCV). The drawing itself: `drawn_pose` and `drawn_body` (bones),
-`drawn_clothes`, `drawn_figure`, `drawn_trunk` and `drawn_head` (a dressed
-person), `drawn_props` and `drawn_backdrop` (what surrounds people),
-`drawn_scene` (a picture) and `drawn_paint` (pixels).
+OpenCV). The drawing itself: `pose` and `body` (bones),
+`clothes`, `figure`, `trunk` and `head` (a dressed
+person), `props` and `backdrop` (what surrounds people),
+`scene` (a picture) and `paint` (pixels).
 
 Annotations follow COCO: a keypoint has v = 2 where it is seen, v = 1 where
 an occluder, another person or the person's own body hides it (the face of
 somebody seen from behind, for example), and v = 0 with x = y = 0 outside the
-picture. The rule for the own body is stated in `drawn_figure`. `bbox` and
+picture. The rule for the own body is stated in `figure`. `bbox` and
 `area` are those of the pixels that are seen. Of a person with fewer than four
 visible keypoints only bbox and area are given, with num_keypoints 0, as COCO
 does for people too hidden to annotate; somebody who shows nothing has no
@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from pose_jax.data.coco import open_coco
-from pose_jax.data.drawn_scene import DrawnPerson, draw_picture
+from pose_jax.data.drawn.scene import DrawnPerson, draw_picture
 from pose_jax.data.people import Dataset
 from pose_jax.skeleton import COCO17
 

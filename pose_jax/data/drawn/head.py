@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pose_jax.data.drawn_body import HEAD_KPTS
-from pose_jax.data.drawn_clothes import Cloth, shifted
-from pose_jax.data.drawn_sketch import Sketch, facing, plain
+from pose_jax.data.drawn.body import HEAD_KPTS
+from pose_jax.data.drawn.clothes import Cloth, shifted
+from pose_jax.data.drawn.sketch import Sketch, facing, plain
 from pose_jax.skeleton import COCO17
 
 _AT = COCO17.keypoints.index

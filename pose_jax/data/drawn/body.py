@@ -1,6 +1,6 @@
 """The bones of a drawn person: proportions, and pose to points in space.
 
-Lengths are in heights of the standing person; frames as in `drawn_pose`.
+Lengths are in heights of the standing person; frames as in `pose`.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.data.drawn_pose import SIDES, Angles, Frame, rotation
+from pose_jax.data.drawn.pose import SIDES, Angles, Frame, rotation
 from pose_jax.skeleton import COCO17
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.data.drawn_clothes import SKINS, shifted, vivid
-from pose_jax.data.drawn_paint import Material, Part
+from pose_jax.data.drawn.clothes import SKINS, shifted, vivid
+from pose_jax.data.drawn.paint import Material, Part
 
 _WOODS = ((150.0, 108.0, 68.0), (104.0, 72.0, 46.0), (196.0, 156.0, 108.0))
 

@@ -6,8 +6,8 @@ front; hood, print on the back and the backpack itself behind.
 
 import numpy as np
 
-from pose_jax.data.drawn_clothes import Cloth, shifted
-from pose_jax.data.drawn_sketch import Sketch, facing, plain
+from pose_jax.data.drawn.clothes import Cloth, shifted
+from pose_jax.data.drawn.sketch import Sketch, facing, plain
 
 _WHITE = (246.0, 244.0, 240.0)
 
