@@ -161,6 +161,16 @@ def test_weighted_can_take_the_whole_map():
   np.testing.assert_allclose(xy, slow, atol=1e-5)
 
 
+def test_window_is_cut_at_the_corner():
+  # Of the 7x7 window 16 pixels lie on the map, fewer than n, and most of them
+  # are below zero: nothing from outside may take part.
+  maps = -np.random.default_rng(3).random((1, 12, 12, 2)).astype(np.float32)
+  maps[0, 0, 0, 0] = maps[0, 11, 11, 1] = 1
+  xy, _ = decode.weighted(maps, n=20, window=7)
+  slow = _each_map(maps, lambda heatmap: _weighted_slowly(heatmap, 20, 7))
+  np.testing.assert_allclose(xy, slow, atol=1e-5)
+
+
 def test_weights_by_hand():
   heatmap = np.zeros((1, 5, 5, 1), np.float32)
   heatmap[0, 1, 1, 0], heatmap[0, 1, 3, 0], heatmap[0, 4, 1, 0] = 3, 2, 1
