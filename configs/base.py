@@ -121,7 +121,7 @@ def get_config() -> ConfigDict:
       decoder="dark",  # argmax, quarter, dark, weighted
       blur_kernel=11,  # dark
       weighted_n=20,  # weighted
-      weighted_window=0,  # weighted: half-width, heatmap pixels; 0: whole map
+      weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map
     )
   )
   config.log = ConfigDict(dict(every_steps=100))

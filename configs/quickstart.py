@@ -17,7 +17,7 @@ def get_config(variant: str = "") -> ConfigDict:
   config = base.get_config()
   config.name = "quickstart"
   for section, split, seed, count in (
-    (config.data.train, "train", 1, 6000),
+    (config.data.train, "train", 1, 4000),
     (config.data.eval, "val", 2, 500),
   ):
     section.update(

@@ -175,6 +175,9 @@ def _together(config: ConfigDict) -> Iterator[str]:
     )
   if config.eval.blur_kernel % 2 == 0 or config.eval.blur_kernel < 1:
     yield f"eval.blur_kernel is {config.eval.blur_kernel}: it must be odd"
+  window = config.eval.weighted_window
+  if window and window % 2 == 0:
+    yield f"eval.weighted_window is {window}: it must be odd, or 0"
   wrong = [m for m in config.eval.metrics if m not in METRICS]
   if wrong or not config.eval.metrics:
     yield (

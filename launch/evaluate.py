@@ -23,7 +23,8 @@ from launch.experiment import (
 from launch.measure import image_reader, make_evaluator
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
-from pose_jax.eval.evaluator import Evaluation, score_predictions, write
+from pose_jax.eval.evaluator import Evaluation, score_predictions
+from pose_jax.eval.record import write
 from pose_jax.eval.results import results_from_keypoints
 from pose_jax.models.cost import count_parameters
 from pose_jax.protocol import Protocol

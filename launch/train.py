@@ -28,7 +28,7 @@ from launch.experiment import (
 from launch.measure import image_reader, make_evaluator
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
-from pose_jax.eval.evaluator import write
+from pose_jax.eval.record import write
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.logbook import Logbook, write_json

@@ -165,14 +165,19 @@ def _width(picture: Picture) -> str:
   return f' style="width:{picture.image.shape[1]}px"'
 
 
-def _inline(image: np.ndarray) -> str:
+def jpeg(image: np.ndarray) -> bytes:
+  """An RGB picture [H, W, 3] uint8 as a JPEG file."""
   ok, data = cv2.imencode(
     ".jpg",
     np.ascontiguousarray(image[..., ::-1]),
     [cv2.IMWRITE_JPEG_QUALITY, 88],
   )
   assert ok, "OpenCV could not encode a picture of the report"
-  encoded = base64.b64encode(data.tobytes()).decode("ascii")
+  return data.tobytes()
+
+
+def _inline(image: np.ndarray) -> str:
+  encoded = base64.b64encode(jpeg(image)).decode("ascii")
   return f"data:image/jpeg;base64,{encoded}"
 
 

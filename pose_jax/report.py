@@ -267,22 +267,30 @@ def _galleries(findings: Findings):
   )
 
 
+def contact_sheet(findings: Findings) -> bytes:
+  """The random people as one JPEG: annotation left, prediction right."""
+  sheet = draw.contact_sheet(
+    [_pair(findings, person) for person in findings.random], columns=4
+  )
+  return page.jpeg(sheet)
+
+
 def _people(
   findings: Findings, people: tuple[Person, ...]
 ) -> tuple[page.Picture, ...]:
   return tuple(
-    page.Picture(
-      draw.person(
-        person.image,
-        person.box_xywh_img,
-        findings.skeleton,
-        kpts_xy_img=person.kpts_xy_img,
-        true_xy_img=person.true_xy_img,
-        vis=person.vis,
-      ),
-      person.caption,
-    )
-    for person in people
+    page.Picture(_pair(findings, person), person.caption) for person in people
+  )
+
+
+def _pair(findings: Findings, person: Person) -> np.ndarray:
+  return draw.person(
+    person.image,
+    person.box_xywh_img,
+    findings.skeleton,
+    kpts_xy_img=person.kpts_xy_img,
+    true_xy_img=person.true_xy_img,
+    vis=person.vis,
   )
 
 

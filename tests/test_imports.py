@@ -24,7 +24,7 @@ MAY_IMPORT = {
   "train": {"models", "codec", "geometry", "ops", "skeleton", "parallel"},
   "eval": {
     *("codec", "geometry", "ops", "skeleton", "protocol", "parallel"),
-    *("draw", "report"),  # eval/evaluator.py only
+    *("draw", "report"),  # eval/record.py only
   },
   "draw": {"skeleton", "geometry"},
   "report": {"skeleton", "geometry", "draw", "page", "chart"},
@@ -95,9 +95,9 @@ def test_rooms_import_what_the_table_allows(path):
     assert parts[0] not in NEVER.get(room, ()), (
       f"{path}:{line}: {room} may not import {module}"
     )
-  if room == "eval" and path.name != "evaluator.py":
+  if room == "eval" and path.name != "record.py":
     assert not [m for _, m in imported(path) if m.startswith(DRAWING)], (
-      f"{path}: only eval/evaluator.py draws"
+      f"{path}: only eval/record.py draws"
     )
   if room == "train":
     codecs = [m for _, m in imported(path) if m.startswith("pose_jax.codec")]

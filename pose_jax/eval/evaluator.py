@@ -3,13 +3,12 @@
 The same object serves the training loop and `launch.evaluate`. It gets the
 network as `predict_fn`, the data as a table and an iterator of batches, and
 gives an `Evaluation`: scores with their protocol, the predictions they were
-computed from, and a few people to look at; `write` puts them into a folder.
+computed from, and a few people to look at; `record.write` puts them into a
+folder.
 """
 
 import dataclasses
-import json
 import os
-import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,11 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pose_jax import protocol as protocol_lib
-from pose_jax import report
-from pose_jax.eval import keepsakes, pck, results, scoring, sweep
+from pose_jax.eval import keepsakes, results, scoring, sweep
 
 NUM_HEATMAPS = 3  # random and as many worst people whose heatmaps are shown
-NUM_PICTURES = 8  # random and as many worst people that are drawn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,131 +215,3 @@ def _with_variant(protocol, metrics, people):
     variant = scoring.pck_variant(people.skeleton)
     return dataclasses.replace(protocol, pck_variant=variant)
   return protocol
-
-
-def write(
-  evaluation: Evaluation,
-  folder: str | pathlib.Path,
-  *,
-  read_image: Callable[[int], np.ndarray] | None = None,
-  hm_from_crop: Float[np.ndarray, "2 3"] | None = None,
-) -> pathlib.Path:
-  """Writes predictions.json, report.html and, last, metrics.json.
-
-  Each file appears whole or not at all; metrics.json says that all is there.
-
-  Args:
-    read_image: index of an image of the table -> uint8 RGB; without it the
-      report shows no photographs.
-    hm_from_crop: Frames.hm_from_crop, to lay heatmaps on crops.
-  Returns:
-    The folder.
-  """
-  page = report.render(_findings(evaluation, read_image, hm_from_crop))
-  metrics = {
-    "scores": evaluation.scores,
-    "protocol": evaluation.protocol.to_dict(),
-    "keypoints": list(evaluation.keypoints),
-    "num_people": len(evaluation.details.error),
-    "seconds": evaluation.seconds,
-  }
-  folder = pathlib.Path(folder)
-  folder.mkdir(parents=True, exist_ok=True)
-  _write_text(folder / "predictions.json", _json(evaluation.predictions))
-  _write_text(folder / "report.html", page)
-  _write_text(folder / "metrics.json", _json(metrics, indent=2))
-  return folder
-
-
-def _findings(evaluation, read_image, hm_from_crop) -> report.Findings:
-  """What the report shows, as plain arrays."""
-  people, details = evaluation.people.usable(), evaluation.details
-  random, worst = _shown_rows(details.error)
-  is_worst = set(worst)
-  return report.Findings(
-    skeleton=people.skeleton,
-    groups=pck.groups(people.skeleton),
-    title=f"{evaluation.protocol.dataset} {evaluation.protocol.split}",
-    protocol=tuple(evaluation.protocol.rows()),
-    scores=evaluation.scores,
-    keypoints=evaluation.keypoints,
-    num_people=len(people),
-    num_images=len(people.image_names),
-    seconds=evaluation.seconds,
-    precision=details.coco.precision if details.coco else {},
-    recall=details.coco.recall if details.coco else np.zeros(0),
-    pck=_pck_curves(details, people.skeleton),
-    thresholds=pck.CURVE,
-    num_without_reference=(
-      details.pck.num_without_reference if details.pck else 0
-    ),
-    random=_drawn(people, details, random, read_image),
-    worst=_drawn(people, details, worst, read_image),
-    heatmaps=tuple(
-      (
-        ("worst: " if row in is_worst else "") + _caption(people, details, row),
-        crop,
-        heatmaps,
-      )
-      for row, crop, heatmaps in evaluation.heatmaps
-    )
-    if hm_from_crop is not None
-    else (),
-    hm_from_crop=hm_from_crop,
-  )
-
-
-def _shown_rows(error) -> tuple[list[int], list[int]]:
-  """Rows of a few random people and of the worst, worst first."""
-  num = min(NUM_PICTURES, len(error))
-  random = np.random.default_rng(0).permutation(len(error))[:num]
-  return random.tolist(), np.argsort(-error, kind="stable")[:num].tolist()
-
-
-def _pck_curves(details, skeleton) -> dict[str, np.ndarray]:
-  """PCK over the thresholds: of all keypoints, of groups, of the mean pose."""
-  if details.pck is None:
-    return {}
-  each = details.pck.per_keypoint
-  curves = {"all": details.pck.total}
-  for name, members in pck.groups(skeleton).items():
-    curves[name] = each[:, list(members)].mean(1)
-  if details.baseline is not None:
-    curves["mean pose"] = details.baseline.total
-  return curves
-
-
-def _drawn(people, details, rows, read_image) -> tuple[report.Person, ...]:
-  """The people of some rows with their photographs."""
-  if read_image is None:
-    return ()
-  return tuple(
-    report.Person(
-      caption=_caption(people, details, row),
-      image=read_image(int(people.image_index[row])),
-      box_xywh_img=np.asarray(people.box_xywh_img[row], np.float64),
-      kpts_xy_img=details.matched[row, :, :2],
-      true_xy_img=np.asarray(people.kpts_xy_img[row], np.float64),
-      vis=people.vis[row],
-    )
-    for row in rows
-  )
-
-
-def _caption(people, details, row) -> str:
-  """Image, person and how right the prediction is."""
-  name = pathlib.PurePath(people.image_names[people.image_index[row]]).stem
-  how = f"error {details.error[row]:.2f}"
-  if details.pck is None:
-    how = f"OKS {1 - details.error[row]:.2f}"
-  return f"{name}, person {people.person_ids[row]}: {how}"
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-  return json.dumps(value, indent=indent, allow_nan=False) + "\n"
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-  temporary = path.with_name(f".{path.name}.{os.getpid()}")
-  temporary.write_text(text, encoding="utf-8")
-  os.replace(temporary, path)

@@ -9,30 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 
 from pose_jax import geometry
 from pose_jax.codec import flip
+from pose_jax.ops import color
 
 BATCH_KEYS = ("image", "img_from_hm")  # what the function reads of a batch
-
-
-def normalize(
-  image: UInt8[Array, "B H W 3"],
-  *,
-  mean: Sequence[float],
-  std: Sequence[float],
-) -> Float[Array, "B H W 3"]:
-  """Image as float32, (image / 255 - mean) / std per colour channel.
-
-  Args:
-    image: RGB, 0 to 255.
-    mean, std: three numbers each, in units of the range 0 to 1.
-  """
-  unit = image.astype(jnp.float32) / 255
-  mean = jnp.asarray(mean, jnp.float32).reshape(1, 1, 1, 3)
-  std = jnp.asarray(std, jnp.float32).reshape(1, 1, 1, 3)
-  return (unit - mean) / std
 
 
 def make_predict(
@@ -71,7 +54,7 @@ def make_predict(
   """
 
   def predict(variables, batch):
-    images = normalize(batch["image"], mean=mean, std=std)
+    images = color.normalize(batch["image"], mean=mean, std=std)
     heatmaps = _heatmaps(forward(variables, images), frames)
     if flip_test:
       mirrored = _heatmaps(forward(variables, images[:, :, ::-1]), frames)

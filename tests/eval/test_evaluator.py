@@ -4,12 +4,13 @@ import dataclasses
 import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 
 from pose_jax import geometry
 from pose_jax.data.coco import open_coco
-from pose_jax.eval import evaluator, keepsakes, pck, scoring
+from pose_jax.eval import evaluator, keepsakes, pck, record, scoring
 from pose_jax.protocol import Protocol, from_dict
 from pose_jax.skeleton import LSP14, MPII16
 
@@ -211,14 +212,15 @@ def test_written_files_hold_the_scores(make_people, tmp_path):
     read.append(i)
     return np.full((400, 400, 3), 90, np.uint8)
 
-  folder = evaluator.write(
+  folder = record.write(
     result,
     tmp_path / "evaluation" / "5",
     read_image=read_image,
     hm_from_crop=FRAMES.hm_from_crop,
   )
-  names = ["metrics.json", "predictions.json", "report.html"]
+  names = ["metrics.json", "pictures.jpg", "predictions.json", "report.html"]
   assert sorted(p.name for p in folder.iterdir()) == names
+  assert cv2.imread(str(folder / "pictures.jpg")).std() > 1
   metrics = json.loads((folder / "metrics.json").read_text())
   assert metrics["scores"] == result.scores
   assert from_dict(metrics["protocol"]) == result.protocol
@@ -244,7 +246,7 @@ def test_nothing_is_written_if_the_report_fails(make_people, tmp_path):
     raise OSError("gone")
 
   with pytest.raises(OSError, match="gone"):
-    evaluator.write(result, tmp_path / "e", read_image=read_image)
+    record.write(result, tmp_path / "e", read_image=read_image)
   assert not (tmp_path / "e").exists()
 
 
@@ -252,15 +254,15 @@ def test_an_interrupted_write_leaves_the_old_file(
   make_people, tmp_path, monkeypatch
 ):
   result = _evaluator(make_people(3)).run(None)
-  evaluator.write(result, tmp_path)
+  record.write(result, tmp_path)
   before = (tmp_path / "metrics.json").read_text()
 
   def fail(source, target):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(evaluator.os, "replace", fail)
+  monkeypatch.setattr(record.os, "replace", fail)
   with pytest.raises(KeyboardInterrupt):
-    evaluator.write(result, tmp_path)
+    record.write(result, tmp_path)
   assert (tmp_path / "metrics.json").read_text() == before
 
 
@@ -333,6 +335,6 @@ def test_truth_of_minival_fed_back_is_perfect(shared_data, tmp_path):
   path.write_text(json.dumps(found))
   result = evaluator.score_predictions(people, path, protocol=PROTOCOL)
   assert {f"{v:.3f}" for v in result.scores.values()} == {"1.000"}
-  evaluator.write(result, tmp_path / "e")
+  record.write(result, tmp_path / "e")
   page = (tmp_path / "e" / "report.html").read_text()
   assert not re.search(r"https?://|src=\"(?!data:)", page)

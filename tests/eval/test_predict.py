@@ -58,12 +58,6 @@ def _on_device(batch):
   return {key: jnp.asarray(value) for key, value in batch.items()}
 
 
-def test_colours_are_normalized_per_channel():
-  image = _batch()["image"]
-  got = predict.normalize(jnp.asarray(image), mean=MEAN, std=STD)
-  np.testing.assert_allclose(got, _normalized(image), atol=1e-5)
-
-
 def test_keypoints_are_peaks_taken_back_to_the_photograph():
   batch = _batch()
   out = _make()(WEIGHTS, _on_device(batch))
