@@ -8,6 +8,8 @@ The two libraries live in a process each and take turns, step by step, at the
 same shapes in float32, so that a busy machine disturbs both alike. A training
 step is forward, backward and Adam. Compile time is printed apart. The ratio
 is torch's best time over ours: 1 is equal speed, above 1 we are faster.
+On a busy machine torch's waiting threads collapse and flatter us: trust the
+ratio only where nothing else runs, or with --threads 1.
 """
 
 import argparse

@@ -23,9 +23,11 @@ def main(depth: int, batch: int, height: int, width: int) -> None:
   images = jnp.asarray(rng.standard_normal(shape, np.float32))
   map_shape = (batch, *model.map_hw((height, width)), COCO17.num_keypoints)
   targets = jnp.asarray(rng.random(map_shape, np.float32))
-  variables = jax.jit(partial(model.init, train=False))(
-    jax.random.key(0), images[:1]
+  init = jax.jit(
+    partial(model.init, train=False),
+    compiler_options={"xla_backend_optimization_level": 1},  # compiles fast
   )
+  variables = init(jax.random.key(0), images[:1])
   optimizer = optax.adam(1e-3)
   state = (variables, optimizer.init(variables["params"]))
   forward = jax.jit(partial(model.apply, train=False))

@@ -58,7 +58,11 @@ def convolve(
   forms = forms or fast_forms()
   kh, kw = kernel.shape[:2]
   if (kh, kw) == (1, 1) and forms.pointwise_as_dot:
-    return jnp.dot(x[:, ::stride, ::stride], kernel[0, 0])
+    x = x[:, ::stride, ::stride]
+    # As a 2-D product: with more axes to contract, XLA's gradient of the
+    # kernel first transposes the whole map.
+    y = jnp.dot(x.reshape(-1, x.shape[-1]), kernel[0, 0])
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
   pads = [((k - 1) // 2, (k - 1) // 2) for k in (kh, kw)]
   return lax.conv_general_dilated(
     x, kernel, (stride, stride), pads, dimension_numbers=_LAYOUT
@@ -153,8 +157,28 @@ _deconvolve_by_phases.defvjp(_deconvolve_forward, _deconvolve_backward)
 
 
 def max_pool(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
-  """Returns the 3x3 stride-2 maximum, padded with -inf as torch does."""
-  return nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+  """Returns the 3x3 stride-2 maximum, padded with -inf as torch does.
+
+  Rows, then columns, from pairs of neighbours: XLA's gradient of a window
+  maximum (a search and a scatter) takes three times as long. Equal maxima
+  share the gradient; behind a ReLU only zeros are equal, and pass none on.
+  """
+  for axis in (1, 2):
+    x = _pad_axis(x, axis, 0, x.shape[axis] % 2)
+    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
+    even, odd = (
+      lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1)
+    )
+    before = _pad_axis(odd, axis, 1, -1)
+    x = jnp.maximum(jnp.maximum(before, even), odd)
+  return x
+
+
+def _pad_axis(x, axis, low, high):
+  """Pads one axis with -inf; a negative number crops."""
+  config = [(0, 0, 0)] * x.ndim
+  config[axis] = (low, high, 0)
+  return lax.pad(x, jnp.array(-jnp.inf, x.dtype), config)
 
 
 class Conv(nn.Module):

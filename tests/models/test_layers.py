@@ -154,6 +154,22 @@ def test_max_pool_ignores_its_border_even_below_zero():
   assert max_pool(x)[0, :, :, 0].tolist() == [[-5.0, -5.0], [-5.0, -2.0]]
 
 
+@pytest.mark.parametrize("hw", [(8, 6), (7, 5), (2, 1)])
+def test_max_pool_equals_a_window_maximum(hw):
+  x = _random(0, 2, *hw, 3)  # no two values are equal
+
+  def windows(x):
+    return nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+
+  y, pullback = jax.vjp(max_pool, x)
+  expected, expected_pullback = jax.vjp(windows, x)
+  np.testing.assert_array_equal(y, expected)
+  cotangent = _random(1, *y.shape)
+  np.testing.assert_allclose(
+    pullback(cotangent)[0], expected_pullback(cotangent)[0], rtol=1e-6
+  )
+
+
 def test_layers_hold_torch_shaped_parameters():
   x = _random(0, 1, 4, 4, 3)
   conv = Conv(5, 1, use_bias=True).init(jax.random.key(0), x)["params"]
