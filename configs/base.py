@@ -160,6 +160,7 @@ def _shrink(config: ConfigDict) -> None:
     config.data[part].update(num_images=8, seed=seed)
   config.data.num_workers = 0
   config.model.width = 8
+  config.model.depth = min(config.model.depth, 50)  # deeper ones compile long
   config.model.deconv_filters = (16,) * len(config.model.deconv_filters)
   config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
   config.checkpoint.every_steps = 1

@@ -55,6 +55,7 @@ def _small(config: ConfigDict) -> None:
     depth=18, width=24, deconv_filters=(48, 48, 48), dtype="float32"
   )
   config.loss.sigma_hm = 1.25
-  config.optimizer.learning_rate = 3e-3
-  config.schedule.update(batch_size=32, num_steps=5000, warmup_steps=200)
-  config.eval.update(blur_kernel=5, every_steps=1000)
+  config.optimizer.learning_rate = 5e-3
+  config.schedule.update(batch_size=16, num_steps=7500, warmup_steps=300)
+  config.checkpoint.every_steps = 1000
+  config.eval.update(blur_kernel=5, every_steps=0)

@@ -5,9 +5,10 @@ Padding is torch's, written out: (k - 1) // 2 zeros on both sides (XLA's SAME
 pads stride-2 layers on one side only and shifts the map by a pixel).
 Parameters are float32; `dtype` is what a layer computes in.
 
-XLA's own gradient of a 1x1 and above all of a transposed convolution is slow
-on CPUs (up to a hundred times), so both also exist as matrix products, equal
-up to rounding. `fast_forms` is the one place that chooses.
+On CPUs XLA's own gradient of a 1x1 and above all of a transposed convolution
+is slow (up to a hundred times), and so is any convolution of a map smaller
+than its kernel; these also exist as matrix products, equal up to rounding.
+`fast_forms` is the one place that chooses.
 """
 
 from collections.abc import Callable
@@ -28,11 +29,14 @@ class Forms(NamedTuple):
 
   Attributes:
     pointwise_as_dot: 1x1 convolutions are matrix products.
+    small_maps_as_dot: convolutions of maps smaller than their kernel are one
+      matrix product of patches.
     transposed_by_phases: 4x4 stride-2 transposed convolutions are one 2x2
       convolution to 4C channels, and their weight gradient matrix products.
   """
 
   pointwise_as_dot: bool
+  small_maps_as_dot: bool
   transposed_by_phases: bool
 
 
@@ -44,7 +48,12 @@ def fast_forms(backend: str | None = None) -> Forms:
   the phases, which are plain dense convolutions, are kept.
   """
   backend = backend or jax.default_backend()
-  return Forms(pointwise_as_dot=backend == "cpu", transposed_by_phases=True)
+  is_cpu = backend == "cpu"
+  return Forms(
+    pointwise_as_dot=is_cpu,
+    small_maps_as_dot=is_cpu,
+    transposed_by_phases=True,
+  )
 
 
 def convolve(
@@ -64,9 +73,30 @@ def convolve(
     y = jnp.dot(x.reshape(-1, x.shape[-1]), kernel[0, 0])
     return y.reshape(*x.shape[:-1], kernel.shape[-1])
   pads = [((k - 1) // 2, (k - 1) // 2) for k in (kh, kw)]
+  if forms.small_maps_as_dot and (x.shape[1] < kh or x.shape[2] < kw):
+    return _convolve_by_patches(x, kernel, stride, pads)
   return lax.conv_general_dilated(
     x, kernel, (stride, stride), pads, dimension_numbers=_LAYOUT
   )
+
+
+def _convolve_by_patches(x, kernel, stride, pads):
+  """The convolution as one product; XLA's own is 20 times slower there."""
+  kh, kw, num_in, num_out = kernel.shape
+  height, width = ((n - 1) // stride + 1 for n in x.shape[1:3])
+  x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+  patches = jnp.concatenate(
+    [
+      x[:, i : i + stride * height : stride, j : j + stride * width : stride]
+      for i in range(kh)
+      for j in range(kw)
+    ],
+    axis=-1,
+  )
+  y = jnp.dot(
+    patches.reshape(-1, kh * kw * num_in), kernel.reshape(-1, num_out)
+  )
+  return y.reshape(-1, height, width, num_out)
 
 
 @partial(jax.jit, static_argnames="forms")

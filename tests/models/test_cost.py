@@ -68,7 +68,7 @@ def test_multiply_adds_of_one_layer_by_hand():
 
 @pytest.mark.parametrize("by_phases", [True, False])
 def test_a_transposed_convolution_counts_alike_in_both_forms(by_phases):
-  forms = Forms(pointwise_as_dot=True, transposed_by_phases=by_phases)
+  forms = Forms(True, True, transposed_by_phases=by_phases)
   count = count_multiply_adds(
     lambda x, k: deconvolve(x, k, forms=forms),
     _shape(2, 3, 4, 5),

@@ -20,8 +20,8 @@ from pose_jax.models.layers import (
   max_pool,
 )
 
-PLAIN = Forms(pointwise_as_dot=False, transposed_by_phases=False)
-FAST = Forms(pointwise_as_dot=True, transposed_by_phases=True)
+PLAIN = Forms(False, False, False)
+FAST = Forms(True, True, True)
 # float32 sums of a few hundred terms; bfloat16 keeps 8 bits per product.
 TOLERANCE = {jnp.float32: 2e-6, jnp.bfloat16: 2e-2}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -108,6 +108,19 @@ def test_pointwise_product_equals_convolution(stride, hw, dtype):
   )
 
 
+@DTYPES
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("hw", [(3, 2), (2, 2), (1, 4), (1, 1)])
+def test_product_of_patches_equals_convolution_of_small_maps(hw, stride, dtype):
+  _assert_same_function(
+    functools.partial(convolve, stride=stride, forms=FAST),
+    functools.partial(convolve, stride=stride, forms=PLAIN),
+    _random(0, 2, *hw, 16),
+    _random(1, 3, 3, 16, 24),
+    dtype,
+  )
+
+
 @pytest.mark.parametrize("forms", [PLAIN, FAST])
 def test_deconvolution_equals_slow_loop(forms):
   x, kernel = _random(0, 2, 3, 5, 4), _random(1, 4, 4, 4, 6)
@@ -142,6 +155,7 @@ def test_deconvolution_under_vmap_equals_a_loop():
 def test_forms_are_chosen_by_backend():
   assert fast_forms() == fast_forms("cpu") == FAST
   assert not fast_forms("gpu").pointwise_as_dot
+  assert not fast_forms("gpu").small_maps_as_dot
   assert fast_forms("gpu").transposed_by_phases
 
 

@@ -19,8 +19,8 @@ from pose_jax.data.drawn.pose import rotation, sample_pose
 from pose_jax.data.drawn.props import distractors, occluder
 from pose_jax.data.drawn.sketch import Sketch, project
 
-_OCCLUDED_SHARE = 0.36
-_TRUNCATED_SHARE = 0.18
+_OCCLUDED_SHARE = 0.28
+_TRUNCATED_SHARE = 0.12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +77,10 @@ class _Actor:
 def _sample_turn(rng: np.random.Generator) -> float:
   """Fronts and backs more often than sides; degrees, 0 is the front."""
   kind = rng.random()
-  if kind < 0.42:
-    return float(rng.normal(0, 28))
-  if kind < 0.68:
-    return float(rng.normal(180, 28))
+  if kind < 0.52:
+    return float(rng.normal(0, 24))
+  if kind < 0.84:
+    return float(rng.normal(180, 24))
   return float(rng.uniform(-180, 180))
 
 
@@ -112,7 +112,7 @@ def _make_actor(rng: np.random.Generator, height_px: float) -> _Actor:
   angles, activity = sample_pose(rng)
   turn = _sample_turn(rng)
   roll = rng.normal(0, 5)
-  if activity != "sit" and rng.random() < 0.07:  # lying, falling, cartwheel
+  if activity != "sit" and rng.random() < 0.04:  # lying, falling, cartwheel
     roll = rng.choice((-1, 1)) * rng.uniform(45, 120)
   view = (
     rotation("z", roll) @ rotation("x", rng.normal(6, 6)) @ rotation("y", turn)
@@ -168,7 +168,7 @@ def _sample_actors(
   rng: np.random.Generator, image_hw: tuple[int, int], max_people: int
 ) -> list[_Actor]:
   """People from far to near."""
-  share = np.array([0.58, 0.28, 0.14])[:max_people]
+  share = np.array([0.68, 0.22, 0.1])[:max_people]
   count = 1 + int(rng.choice(len(share), p=share / share.sum()))
   unit = image_hw[0] / 192.0
   actors: list[_Actor] = []
