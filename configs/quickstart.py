@@ -32,11 +32,11 @@ def get_config(variant: str = "") -> ConfigDict:
   config.data.augmentation.flip_probability = 0.5
   config.model.update(depth=18, width=16, deconv_filters=(32, 32, 32))
   config.loss.update(sigma_hm=1.0, unbiased=True)
-  config.optimizer.update(learning_rate=8e-3, clip_norm=1.0)
+  config.optimizer.update(learning_rate=1e-2, clip_norm=1.0)
   config.schedule.update(
-    name="cosine", batch_size=16, num_steps=4500, warmup_steps=200
+    name="cosine", batch_size=16, num_steps=5400, warmup_steps=200
   )
   config.checkpoint.every_steps = 1000
   config.eval.blur_kernel = 3
-  config.log.every_steps = 250
+  config.log.every_steps = 300
   return base.finish(config, variant)
