@@ -52,10 +52,10 @@ def _small(config: ConfigDict) -> None:
   config.name = "lsp_resnet50_small"
   config.data.crop_hw = (128, 128)
   config.model.update(
-    depth=18, width=24, deconv_filters=(48, 48, 48), dtype="float32"
+    depth=18, width=16, deconv_filters=(32, 32, 32), dtype="float32"
   )
   config.loss.sigma_hm = 1.25
-  config.optimizer.learning_rate = 5e-3
-  config.schedule.update(batch_size=16, num_steps=7500, warmup_steps=300)
+  config.optimizer.learning_rate = 6e-3
+  config.schedule.update(batch_size=16, num_steps=11_000, warmup_steps=300)
   config.checkpoint.every_steps = 1000
   config.eval.update(blur_kernel=5, every_steps=0)

@@ -169,10 +169,13 @@ def invert(matrix: Float[np.ndarray, "*n 2 3"]) -> Float[np.ndarray, "*n 2 3"]:
 
 
 def transform(points_xy, matrix):
-  """Points [..., N, 2] through matrices [..., 2, 3]; NumPy or JAX arrays."""
-  return (
-    points_xy @ matrix[..., :2].swapaxes(-1, -2) + (matrix[..., None, :, 2])
-  )
+  """Points [..., N, 2] through matrices [..., 2, 3]; NumPy or JAX arrays.
+
+  Written out, because accelerators round the factors of matrix products.
+  """
+  x, y = points_xy[..., 0:1], points_xy[..., 1:2]
+  columns = [matrix[..., None, :, i] for i in range(3)]
+  return x * columns[0] + y * columns[1] + columns[2]
 
 
 def box_from_keypoints(

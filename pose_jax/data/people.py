@@ -105,7 +105,8 @@ class People:
         return "is a crowd region"
       if not has_extent[i]:
         width, height = self.box_xywh_img[i, 2:]
-        return f"has a box of zero area ({width:g} x {height:g})"
+        what = "zero area" if width * height == 0 else "less than a pixel"
+        return f"has a box of {what} ({width:g} x {height:g})"
       return "has no labelled keypoint"
 
     return tuple(
@@ -113,7 +114,8 @@ class People:
     )
 
   def _has_extent(self) -> Bool[np.ndarray, "N"]:
-    return (self.box_xywh_img[:, 2:] > 0).all(1)
+    # Less than a pixel cannot be cropped between pixel centres.
+    return (self.box_xywh_img[:, 2:] >= 1).all(1)
 
   def _check_counts(self):
     """What the annotations of the fields cannot say."""

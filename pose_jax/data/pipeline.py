@@ -1,12 +1,12 @@
 """Batches of crops, the same bytes whatever threads, workers and processes.
 
 Batch n of process p is a pure function of (seed, n, p): epoch e goes through
-the usable people in the order of `default_rng([seed, e])`, person i is warped
-by what `default_rng([seed, e, i])` draws, and the rows of the global batch n
-are cut contiguously, one piece a process. So grain only has to call that
-function ahead of time, in threads or in worker processes, and a run resumes
-at step n by starting there. An epoch is as many whole global batches as fit;
-the people left over are others in each epoch.
+the usable people in the order of `default_rng([seed, 1, e])`, person i is
+warped by what `default_rng([seed, 2, e, i])` draws, and the rows of the global
+batch n are cut contiguously, one piece a process. So grain only has to call
+that function ahead of time, in threads or in worker processes, and a run
+resumes at step n by starting there. An epoch is as many whole global batches
+as fit; the people left over are others in each epoch.
 
 A batch is a dict of NumPy arrays:
   image          uint8 [B, H, W, 3], RGB crops
@@ -233,16 +233,23 @@ class _TrainingBatches:
     index, count = self.process
     start = (step * count + index) * self.batch_size
     rows = order[start : start + self.batch_size]
-    rngs = [np.random.default_rng([self.seed, epoch, row]) for row in rows]
+    rngs = [
+      np.random.default_rng([self.seed, _SAMPLE, epoch, row]) for row in rows
+    ]
     sample_seed = [rng.integers(2**32, dtype=np.uint32) for rng in rngs]
     warps = [sample(self.augmentation, rng) for rng in rngs]
     batch = self.crops.batch(rows, warps)
     return batch | {"sample_seed": np.array(sample_seed, np.uint32)}
 
 
+# What a stream of random numbers is for: NumPy pads seeds with zeros, so that
+# without it an epoch's order and its first person's sample would share one.
+_ORDER, _SAMPLE = 1, 2
+
+
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, num: int) -> np.ndarray:
-  order = np.random.default_rng([seed, epoch]).permutation(num)
+  order = np.random.default_rng([seed, _ORDER, epoch]).permutation(num)
   order.setflags(write=False)
   return order
 

@@ -92,9 +92,9 @@ def test_a_batch_is_what_its_seed_epoch_and_row_say(dataset):
   people = dataset.people.usable()
   for step, batch in enumerate(batches(dataset)):
     epoch, at = divmod(step, 5)  # 22 people, batches of 4
-    order = np.random.default_rng([3, epoch]).permutation(22)
+    order = np.random.default_rng([3, 1, epoch]).permutation(22)
     for b, row in enumerate(order[4 * at : 4 * at + 4]):
-      rng = np.random.default_rng([3, epoch, row])
+      rng = np.random.default_rng([3, 2, epoch, row])
       assert batch["person"][b] == row
       assert batch["sample_seed"][b] == rng.integers(2**32, dtype=np.uint32)
       warp = augment.sample(AUGMENTATION, rng)

@@ -19,8 +19,8 @@ from pose_jax.data.drawn.pose import rotation, sample_pose
 from pose_jax.data.drawn.props import distractors, occluder
 from pose_jax.data.drawn.sketch import Sketch, project
 
-_OCCLUDED_SHARE = 0.28
-_TRUNCATED_SHARE = 0.12
+_OCCLUDED_SHARE = 0.22
+_TRUNCATED_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +77,10 @@ class _Actor:
 def _sample_turn(rng: np.random.Generator) -> float:
   """Fronts and backs more often than sides; degrees, 0 is the front."""
   kind = rng.random()
-  if kind < 0.52:
-    return float(rng.normal(0, 24))
-  if kind < 0.84:
-    return float(rng.normal(180, 24))
+  if kind < 0.56:
+    return float(rng.normal(0, 20))
+  if kind < 0.9:
+    return float(rng.normal(180, 20))
   return float(rng.uniform(-180, 180))
 
 
@@ -168,12 +168,12 @@ def _sample_actors(
   rng: np.random.Generator, image_hw: tuple[int, int], max_people: int
 ) -> list[_Actor]:
   """People from far to near."""
-  share = np.array([0.68, 0.22, 0.1])[:max_people]
+  share = np.array([0.72, 0.2, 0.08])[:max_people]
   count = 1 + int(rng.choice(len(share), p=share / share.sum()))
   unit = image_hw[0] / 192.0
   actors: list[_Actor] = []
   for k in range(count):
-    tall = rng.uniform(105, 190) if k == 0 else rng.uniform(75, 170)
+    tall = rng.uniform(115, 190) if k == 0 else rng.uniform(85, 170)
     actor = _make_actor(rng, tall * unit)
     actors.append(_placed(rng, actor, actors, image_hw))
   return sorted(actors, key=lambda a: a.height_px)
