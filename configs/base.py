@@ -42,7 +42,7 @@ def get_config() -> ConfigDict:
       mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
       std_rgb=(0.229, 0.224, 0.225),
       num_workers=0,  # processes that decode; 0: threads of this one
-      num_threads=16,  # threads that decode, per process
+      num_threads=0,  # threads that decode, per process; 0: one per processor
       augmentation=dict(
         scale_factor=0.0,  # s of U(1 - s, 1 + s) or clip(N(1, s), 1 +- s)
         scale_distribution="uniform",  # or clipped_normal (HRNet's)

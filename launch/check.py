@@ -4,23 +4,31 @@ Every wrong key and value is found in one go, each with what would be right.
 """
 
 import difflib
+import functools
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from configs import base
 from pose_jax.codec.decode import DECODERS
-from pose_jax.data.augment import DISTRIBUTIONS
+from pose_jax.data.augment import DISTRIBUTIONS, Augmentation
 from pose_jax.data.datasets import DATASETS
 from pose_jax.eval import coco
 from pose_jax.eval.scoring import METRICS, PCK_NAME
-from pose_jax.geometry import ALIGNMENTS
+from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, map_hw
-from pose_jax.skeleton import SKELETONS
+from pose_jax.skeleton import SKELETONS, Skeleton
 from pose_jax.train.losses import LOSSES
-from pose_jax.train.optimizer import OPTIMIZERS, SCHEDULES
+from pose_jax.train.optimizer import (
+  OPTIMIZERS,
+  SCHEDULES,
+  make_optimizer,
+  make_schedule,
+)
 
 _CHOICES = {
   "data.alignment": ALIGNMENTS,
@@ -38,7 +46,7 @@ _CHOICES = {
 }
 _AT_LEAST = {  # smallest value that makes sense
   "seed": 0,
-  "data.num_threads": 1,
+  "data.num_threads": 0,
   "data.num_workers": 0,
   "data.augmentation.scale_factor": 0,
   "data.augmentation.rotation_deg": 0,
@@ -50,6 +58,14 @@ _AT_LEAST = {  # smallest value that makes sense
   "schedule.num_epochs": 1,
   "schedule.num_steps": 0,
   "schedule.warmup_steps": 0,
+  "data.train.seed": 0,
+  "data.eval.seed": 0,
+  "data.jitter.channel_gain": 0,
+  "data.jitter.brightness": 0,
+  "data.jitter.contrast": 0,
+  "data.jitter.saturation": 0,
+  "optimizer.momentum": 0,
+  "schedule.factor": 0,
   "checkpoint.every_steps": 0,
   "checkpoint.keep_latest": 1,
   "checkpoint.keep_best": 0,
@@ -68,6 +84,10 @@ _FRACTIONS = (
   "data.augmentation.rotation_probability",
   "data.augmentation.translation_probability",
   "data.augmentation.flip_probability",
+  "model.batch_norm_momentum",
+  "optimizer.momentum",
+  "optimizer.b1",
+  "optimizer.b2",
 )
 
 
@@ -102,7 +122,9 @@ def check_config(
   """
   mistakes = list(_keys(config, base.get_config(), ""))
   if not mistakes:
-    mistakes = [*_values(config), *_data(config, parts), *_together(config)]
+    mistakes = [*_values(config), *_data(config, parts)]
+  if not mistakes:
+    mistakes = list(_together(config))
   if mistakes:
     raise ConfigError("; ".join(mistakes))
 
@@ -115,7 +137,29 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
     if key not in given:
       yield f"config lacks {prefix}{key}"
     elif isinstance(default, ConfigDict):
-      yield from _keys(given[key], default, f"{prefix}{key}.")
+      if isinstance(given[key], ConfigDict):
+        yield from _keys(given[key], default, f"{prefix}{key}.")
+      else:
+        yield f"{prefix}{key} is {given[key]!r}: it must be a section"
+    elif default is not None and not _is_like(given[key], default):
+      yield (
+        f"{prefix}{key} is {given[key]!r}: it must be like {default!r}, the "
+        "default"
+      )
+
+
+def _is_like(value: Any, default: Any) -> bool:
+  """Same type; whole numbers pass as fractions, tuples may differ in length.
+
+  An empty default tuple says nothing of its items.
+  """
+  if isinstance(default, float):
+    return isinstance(value, int | float) and math.isfinite(value)
+  if isinstance(default, tuple):
+    return isinstance(value, tuple) and all(
+      _is_like(item, default[0]) for item in value if default
+    )
+  return type(value) is type(default)
 
 
 def _at(config: ConfigDict, path: str) -> Any:
@@ -156,32 +200,34 @@ def _data(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
 
 
 def _together(config: ConfigDict) -> Iterator[str]:
-  crop_hw = tuple(config.data.crop_hw)
-  if len(crop_hw) != 2 or min(crop_hw) < 32 or any(n % 32 for n in crop_hw):
-    yield (
-      f"data.crop_hw is {crop_hw}: height and width must be multiples of 32"
-    )
-  elif config.model.name in MODELS:
+  """What values say together; their own factories know best."""
+  skeleton = SKELETONS[config.data.skeleton]
+  crop_hw, settings = tuple(config.data.crop_hw), config.eval
+  if len(crop_hw) != 2:
+    yield f"data.crop_hw is {crop_hw}: it must be (height, width)"
+    return
+  try:
+    _frames(config, crop_hw)
+  except ValueError as error:
+    yield f"model, data: {error}"
+    return
+  for what, make in (
+    ("data.augmentation", lambda: Augmentation(**config.data.augmentation)),
+    ("optimizer, schedule", lambda: _optimizer(config)),
+    ("eval.decoder", lambda: _decoded(config, crop_hw, skeleton)),
+  ):
     try:
-      map_hw(config.model, crop_hw)
+      make()
     except ValueError as error:
-      yield f"model: {error}"
-  if config.data.augmentation.scale_factor >= 1:
-    yield "data.augmentation.scale_factor must be below 1"
-  if config.optimizer.name == "adam" and config.optimizer.weight_decay:
+      yield f"{what}: {error}"
+  for name in ("mean_rgb", "std_rgb"):
+    if len(config.data[name]) != 3:
+      yield f"data.{name} is {config.data[name]}: it must be three numbers"
+  if min(config.data.std_rgb) <= 0:
+    yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
+  if not settings.metrics or not set(settings.metrics) <= set(METRICS):
     yield (
-      "optimizer.weight_decay does nothing in adam: use optimizer.name=adamw, "
-      "or 0"
-    )
-  if config.eval.blur_kernel % 2 == 0 or config.eval.blur_kernel < 1:
-    yield f"eval.blur_kernel is {config.eval.blur_kernel}: it must be odd"
-  window = config.eval.weighted_window
-  if window and window % 2 == 0:
-    yield f"eval.weighted_window is {window}: it must be odd, or 0"
-  wrong = [m for m in config.eval.metrics if m not in METRICS]
-  if wrong or not config.eval.metrics:
-    yield (
-      f"eval.metrics is {tuple(config.eval.metrics)}: it can hold "
+      f"eval.metrics is {tuple(settings.metrics)}: it can hold "
       f"{' and '.join(METRICS)}"
     )
   elif config.checkpoint.best_metric not in score_names(config):
@@ -189,14 +235,58 @@ def _together(config: ConfigDict) -> Iterator[str]:
       f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
       f"{suggest(config.checkpoint.best_metric, score_names(config))}"
     )
-  skeleton = SKELETONS.get(config.data.skeleton)
-  if skeleton and "pck" in config.eval.metrics and skeleton.pck_pair is None:
+  if "pck" in settings.metrics and skeleton.pck_pair is None:
     yield f"eval.metrics has pck, but {skeleton.name} has no reference pair"
-  if skeleton and config.loss.ohkm_top_k > skeleton.num_keypoints:
+  if config.loss.ohkm_top_k > skeleton.num_keypoints:
     yield (
       f"loss.ohkm_top_k is {config.loss.ohkm_top_k}: {skeleton.name} has "
       f"{skeleton.num_keypoints} keypoints"
     )
+
+
+def _frames(config: ConfigDict, crop_hw: tuple[int, int]) -> Frames:
+  return Frames(
+    crop_hw,
+    map_hw(config.model, crop_hw),
+    config.data.alignment,
+    config.data.padding,
+  )
+
+
+def _optimizer(config: ConfigDict) -> None:
+  """Fails as the run's own would; its length in steps may not be known yet."""
+  options, schedule = config.optimizer.to_dict(), config.schedule
+  rate = make_schedule(
+    schedule.name,
+    learning_rate=options.pop("learning_rate"),
+    num_steps=schedule.num_steps or max(1, schedule.warmup_steps),
+    factor=schedule.factor,
+    warmup_steps=schedule.warmup_steps,
+  )
+  make_optimizer(options.pop("name"), rate, **options)
+
+
+def _decoded(
+  config: ConfigDict, crop_hw: tuple[int, int], skeleton: Skeleton
+) -> None:
+  """Decodes maps of the config's size, without computing anything."""
+  hw = map_hw(config.model, crop_hw)
+  maps = jax.ShapeDtypeStruct((1, *hw, skeleton.num_keypoints), "float32")
+  jax.eval_shape(make_decoder(config.eval), maps)
+
+
+def make_decoder(settings: ConfigDict) -> Callable:
+  """heatmaps -> (kpts_xy_hm, score) of a config's eval section."""
+  options = {
+    "dark": {"blur_kernel": settings.blur_kernel},
+    "weighted": {
+      "n": settings.weighted_n,
+      "window": settings.weighted_window or None,
+    },
+  }
+  return functools.partial(
+    DECODERS[settings.decoder], **options.get(settings.decoder, {})
+  )
 
 
 # What may change between two starts of one run: where files lie, how results

@@ -5,12 +5,14 @@ the run with one sentence and exit status 2. Everything else is a bug of ours
 and shows its traceback.
 """
 
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from launch.check import ConfigError
+from launch.check import ConfigError, suggest
+from pose_jax import parallel
 from pose_jax.data.people import DataError
 from pose_jax.eval.results import ResultsError
 from pose_jax.train.checkpoint import CheckpointError
@@ -44,13 +46,35 @@ def fail(message: str) -> None:
   sys.exit(2)
 
 
+def join_processes() -> None:
+  """Makes this process one of a run's, if flags say so."""
+  try:
+    parallel.initialize(
+      COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value
+    )
+  except ValueError as error:
+    raise ConfigError(str(error)) from error
+
+
 def _last_line(text: str) -> str:
   """What an error in a config file says, without its traceback."""
+  if "Unknown command line flag 'config." in text:
+    return (
+      f"{' '.join(text.split())}; values of a config can be changed where "
+      "--config=FILE gives one"
+    )
   if "Traceback" not in text:
     return f"{' '.join(text.split())} (see --help)"
   if "ValueError: " not in text:  # the file itself is broken: show where
     return text
   return "--config: " + text.rsplit("ValueError: ", 1)[1].strip()
+
+
+def _no_config(path: str) -> str:
+  """Names the config whose name is nearest."""
+  known = [str(p) for p in sorted(pathlib.Path("configs").glob("[!_]*.py"))]
+  known = [name for name in known if name != "configs/base.py"]
+  return f"--config: there is no file {path}; {suggest(path, known)}"
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
@@ -60,7 +84,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
   except flags.Error as error:
     fail(_last_line(str(error)))
   except FileNotFoundError as error:
-    fail(f"--config: there is no file {error.filename}; see configs/")
+    fail(_no_config(str(error.filename)))
   except (AttributeError, KeyError) as error:
     # How ml_collections reports a key that a config does not have.
     text = str(error.args[0]) if error.args else str(error)
@@ -81,6 +105,10 @@ def run(main: Callable[[], None]) -> None:
       main()
     except _USERS as error:
       fail(str(error))
+    except OSError as error:  # disks and folders
+      if error.filename is None:
+        raise
+      fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
       fail("interrupted; the same command goes on from the last checkpoint")
 

@@ -7,6 +7,7 @@ is scored, or the ground truth itself.
 
 import pathlib
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from absl import flags
@@ -16,18 +17,18 @@ from launch import doorway
 from launch.check import check_config
 from launch.experiment import (
   Experiment,
+  describe,
   make_experiment,
   open_part,
   read_config,
 )
 from launch.measure import image_reader, make_evaluator
-from pose_jax import parallel
-from pose_jax.data.people import Dataset
+from pose_jax import parallel, protocol
+from pose_jax.data.people import DataError, Dataset, People
 from pose_jax.eval.evaluator import Evaluation, score_predictions
-from pose_jax.eval.record import write
+from pose_jax.eval.record import folder_for, write
 from pose_jax.eval.results import results_from_keypoints
 from pose_jax.models.cost import count_parameters
-from pose_jax.protocol import Protocol
 from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.state import abstract_variables
 
@@ -41,7 +42,10 @@ _CHECKPOINT = flags.DEFINE_string(
   "checkpoint", "latest", "latest, best or a step."
 )
 _WATCH = flags.DEFINE_bool(
-  "watch", False, "Evaluate every new checkpoint until the run has ended."
+  "watch",
+  False,
+  "Evaluate the newest checkpoint, and each new one until the run is at its "
+  "last step.",
 )
 _PREDICTIONS = flags.DEFINE_string(
   "predictions",
@@ -59,13 +63,10 @@ def main() -> None:
   workdir = pathlib.Path(_WORKDIR.value)
   config = _CONFIG.value or read_config(workdir)
   check_config(config, parts=("eval",))
-  parallel.initialize(
-    doorway.COORDINATOR.value,
-    doorway.NUM_PROCESSES.value,
-    doorway.PROCESS_ID.value,
-  )
+  doorway.join_processes()
   experiment = make_experiment(config)
   dataset = open_part(experiment, "eval", workdir)
+  _say(f"evaluating on {describe(dataset)}")
   if _PREDICTIONS.value:
     _score_file(experiment, dataset, workdir)
   else:
@@ -77,25 +78,13 @@ def _score_file(
 ) -> None:
   """Scores --predictions; nothing is known of how they were made."""
   source, name = _PREDICTIONS.value, pathlib.Path(_PREDICTIONS.value).stem
-  protocol = Protocol(
-    dataset=dataset.name,
-    split=dataset.split,
-    box_source=f"not known (predictions: {name})",
-    flip_test=None,
-    flip_shift=None,
-    alignment=None,
-    codec=None,
-    sigma_hm=None,
-    decoder=None,
-    scales=None,
-  )
   found = score_predictions(
     dataset.people,
     _ground_truth(dataset) if source == "ground_truth" else source,
-    protocol=protocol,
+    protocol=protocol.unknown(dataset.name, dataset.split, predictions=name),
     metrics=tuple(experiment.config.eval.metrics),
   )
-  _show(found, workdir / "evaluation" / name, experiment, dataset)
+  _show(found, workdir, f"predictions_{name}", experiment, dataset)
 
 
 def _ground_truth(dataset: Dataset) -> list[dict]:
@@ -112,10 +101,11 @@ def _evaluate_checkpoints(
 ) -> None:
   """Evaluates --checkpoint, or with --watch each one that appears."""
   config = experiment.config
+  folder = workdir / "checkpoints"
+  while _WATCH.value and not folder.is_dir():
+    time.sleep(_WATCH_SECONDS)
   checkpoints = Checkpoints(
-    workdir / "checkpoints",
-    best_metric=config.checkpoint.best_metric,
-    read_only=True,
+    folder, best_metric=config.checkpoint.best_metric, read_only=True
   )
   like = abstract_variables(experiment.model, tuple(config.data.crop_hw))
   evaluator = make_evaluator(
@@ -124,39 +114,58 @@ def _evaluate_checkpoints(
     num_parameters=count_parameters(like["params"]),
     training_people=_training_people(experiment, workdir),
   )
-  done, is_last = set(), False
-  while not is_last:
-    waiting = [s for s in checkpoints.steps() if s not in done]
-    if not _WATCH.value:
-      waiting = [checkpoints.resolve(_CHECKPOINT.value)]
-    for step in waiting:
-      variables, meta = checkpoints.restore(step, like)
-      found = evaluator.run(parallel.replicate(variables), step=step)
-      _show(found, workdir / "evaluation" / str(step), experiment, dataset)
-      done.add(step)
-      is_last = not _WATCH.value or step >= meta["num_steps"]
-    if not is_last and not waiting:
-      time.sleep(_WATCH_SECONDS)
+  for step in _steps(checkpoints):
+    variables, meta = checkpoints.restore(step, like)
+    found = evaluator.run(parallel.replicate(variables), step=step)
+    _show(found, workdir, str(step), experiment, dataset)
+    if step >= meta["num_steps"]:
+      break
   checkpoints.close()
 
 
-def _training_people(experiment: Experiment, workdir: pathlib.Path):
-  """For the mean-pose baseline of PCK; None where it is not asked for."""
+def _steps(checkpoints: Checkpoints) -> Iterator[int]:
+  """The step of --checkpoint; with --watch the newest one, again and again.
+
+  All processes get process 0's steps.
+  """
+  if not _WATCH.value:
+    yield parallel.agreed(checkpoints.resolve(_CHECKPOINT.value))
+    return
+  seen = -1
+  while True:
+    newest = parallel.agreed(max(checkpoints.steps(), default=-1))
+    if newest > seen:
+      seen = newest
+      yield newest
+    else:
+      time.sleep(_WATCH_SECONDS)
+
+
+def _training_people(
+  experiment: Experiment, workdir: pathlib.Path
+) -> People | None:
+  """For the mean-pose baseline of PCK; None where it cannot be had."""
   config = experiment.config
   if "pck" not in config.eval.metrics or config.data.train.root is None:
     return None
-  return open_part(experiment, "train", workdir).people
+  try:
+    return open_part(experiment, "train", workdir).people
+  except DataError as error:
+    _say(f"no mean-pose baseline: {error}")
+    return None
 
 
 def _show(
   found: Evaluation,
-  folder: pathlib.Path,
+  workdir: pathlib.Path,
+  name: str,
   experiment: Experiment,
   dataset: Dataset,
 ) -> None:
   """Writes the evaluation and prints scores, protocol and where it lies."""
   if parallel.process()[0] != 0:
     return
+  folder = folder_for(workdir / "evaluation", name, found)
   write(
     found,
     folder,
@@ -165,6 +174,11 @@ def _show(
   )
   print(found.describe(), flush=True)
   print(f"report: {folder / 'report.html'}", flush=True)
+
+
+def _say(text: str) -> None:
+  if parallel.process()[0] == 0:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

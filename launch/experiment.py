@@ -5,6 +5,7 @@ Everything below this room takes plain arguments.
 
 import dataclasses
 import functools
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from launch.progress import ProgressBar
 from pose_jax import parallel
 from pose_jax.data.augment import Augmentation
 from pose_jax.data.datasets import open_dataset
-from pose_jax.data.people import Dataset
+from pose_jax.data.people import Dataset, People
 from pose_jax.data.pipeline import (
   make_batches,
   steps_per_epoch,
@@ -106,6 +107,27 @@ def open_part(
     if type(error) is not ValueError:
       raise
     raise ConfigError(f"data.{part}: {error}") from error
+
+
+def describe(dataset: Dataset) -> str:
+  """What was opened, what is left out and why, on a line."""
+  people = dataset.people
+  left_out, num_used = people.unusable(), int(people.is_usable().sum())
+  return (
+    f"{dataset.name} {dataset.split}, {num_used} people in "
+    f"{len(people.image_names)} pictures, boxes: {people.box_source}; "
+    f"{len(left_out)} rows left out"
+    + (f" (the first: {left_out[0]})" if left_out else "")
+  )
+
+
+def fingerprint(people: People) -> str:
+  """Stands for the usable people and their order."""
+  usable = people.usable()
+  digest = hashlib.sha256("\n".join(usable.image_names).encode())
+  for array in (usable.image_index, usable.person_ids, usable.kpts_xy_img):
+    digest.update(np.ascontiguousarray(array).tobytes())
+  return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """Config to evaluator: how an experiment's checkpoints are measured."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
 import pose_jax
+from launch.check import make_decoder
 from launch.experiment import Experiment
 from launch.progress import ProgressBar
 from pose_jax import parallel
-from pose_jax.codec import decode
 from pose_jax.data.images import decode as decode_image
 from pose_jax.data.people import Dataset
 from pose_jax.data.pipeline import make_eval_batches
@@ -19,19 +17,6 @@ from pose_jax.eval import pck
 from pose_jax.eval.evaluator import Evaluator
 from pose_jax.eval.predict import make_predict
 from pose_jax.protocol import Protocol
-
-
-def _decoder(settings: ConfigDict) -> Callable:
-  options = {
-    "dark": {"blur_kernel": settings.blur_kernel},
-    "weighted": {
-      "n": settings.weighted_n,
-      "window": settings.weighted_window or None,
-    },
-  }
-  return functools.partial(
-    decode.DECODERS[settings.decoder], **options.get(settings.decoder, {})
-  )
 
 
 def make_protocol(
@@ -84,7 +69,7 @@ def make_evaluator(
         forward,
         experiment.frames,
         permutation=experiment.skeleton.flip_permutation,
-        decoder=_decoder(config.eval),
+        decoder=make_decoder(config.eval),
         flip_test=config.eval.flip_test,
         mean=tuple(config.data.mean_rgb),
         std=tuple(config.data.std_rgb),

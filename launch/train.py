@@ -17,6 +17,9 @@ from launch import doorway
 from launch.check import check_config, check_same_run
 from launch.experiment import (
   Experiment,
+  Plan,
+  describe,
+  fingerprint,
   make_experiment,
   make_plan,
   make_run_optimizer,
@@ -30,7 +33,7 @@ from pose_jax import parallel
 from pose_jax.data.people import Dataset
 from pose_jax.eval.record import write
 from pose_jax.models.cost import count_parameters
-from pose_jax.train.checkpoint import Checkpoints
+from pose_jax.train.checkpoint import CheckpointError, Checkpoints
 from pose_jax.train.logbook import Logbook, write_json
 from pose_jax.train.loop import LoopSettings, train
 from pose_jax.train.state import TrainState, init_state, init_variables
@@ -52,11 +55,7 @@ def main() -> None:
     )
   config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value)
   check_config(config)
-  parallel.initialize(
-    doorway.COORDINATOR.value,
-    doorway.NUM_PROCESSES.value,
-    doorway.PROCESS_ID.value,
-  )
+  doorway.join_processes()
   experiment = make_experiment(config)
   training = open_part(experiment, "train", workdir)
   validation = open_part(experiment, "eval", workdir)
@@ -65,16 +64,35 @@ def main() -> None:
   logbook = Logbook(
     workdir, num_steps=plan.num_steps, is_writer=parallel.process()[0] == 0
   )
-  _tell(logbook, training, validation)
-
-  optimizer, schedule = make_run_optimizer(config, plan)
+  logbook.say(f"training: {describe(training)}")
+  logbook.say(f"validation: {describe(validation)}")
   checkpoints = Checkpoints(
     workdir / "checkpoints",
     best_metric=config.checkpoint.best_metric,
     keep_latest=config.checkpoint.keep_latest,
     keep_best=config.checkpoint.keep_best,
   )
-  state = _first_or_last_state(experiment, optimizer, checkpoints)
+  try:
+    _train(experiment, training, validation, plan, checkpoints, logbook)
+  finally:
+    # Also behind an error: a checkpoint may still be on its way to the disk.
+    checkpoints.close()
+    logbook.close()
+
+
+def _train(
+  experiment: Experiment,
+  training: Dataset,
+  validation: Dataset,
+  plan: Plan,
+  checkpoints: Checkpoints,
+  logbook: Logbook,
+) -> None:
+  """From the newest checkpoint, or the beginning, to the end."""
+  config = experiment.config
+  optimizer, schedule = make_run_optimizer(config, plan)
+  data = fingerprint(training.people)
+  state = _first_or_last_state(experiment, optimizer, checkpoints, data)
   start_step = int(state.step)
   num_parameters = count_parameters(state.params)
   logbook.say(
@@ -97,15 +115,19 @@ def main() -> None:
     meta={
       "config": json.loads(config.to_json_best_effort()),
       "num_steps": plan.num_steps,
+      "data": data,
     },
     evaluate=_make_evaluate(
-      experiment, training, validation, num_parameters, workdir, logbook
+      experiment,
+      training,
+      validation,
+      num_parameters,
+      checkpoints.folder.parent,
+      logbook,
     ),
     learning_rate=schedule,
     should_stop=_make_should_stop(),
   )
-  checkpoints.close()
-  logbook.close()
 
 
 def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
@@ -118,23 +140,15 @@ def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
     write_json(path, json.loads(config.to_json_best_effort()))
 
 
-def _tell(logbook: Logbook, training: Dataset, validation: Dataset) -> None:
-  """Says what was opened and what is left out, and why."""
-  for what, dataset in (("training", training), ("validation", validation)):
-    people = dataset.people
-    left_out, num_used = people.unusable(), int(people.is_usable().sum())
-    logbook.say(
-      f"{what}: {dataset.name} {dataset.split}, {num_used} people in "
-      f"{len(people.image_names)} pictures, boxes: {people.box_source}; "
-      f"{len(left_out)} rows left out"
-      + (f" (the first: {left_out[0]})" if left_out else "")
-    )
-
-
 def _first_or_last_state(
-  experiment: Experiment, optimizer, checkpoints: Checkpoints
+  experiment: Experiment, optimizer, checkpoints: Checkpoints, data: str
 ) -> TrainState:
-  """The newest checkpoint's state, or a fresh one."""
+  """The newest checkpoint's state, or a fresh one.
+
+  Raises:
+    CheckpointError: if the checkpoint was trained on other people than those
+      that `data` stands for: the order of samples would not go on.
+  """
   config = experiment.config
   variables = init_variables(
     experiment.model, tuple(config.data.crop_hw), config.seed
@@ -142,7 +156,14 @@ def _first_or_last_state(
   state = init_state(variables, optimizer)
   if not checkpoints.steps():
     return state
-  state, _ = checkpoints.restore(checkpoints.resolve("latest"), state)
+  step = checkpoints.resolve("latest")
+  state, meta = checkpoints.restore(step, state)
+  if meta["data"] != data:
+    raise CheckpointError(
+      f"the training people are not those of checkpoint {step} in "
+      f"{checkpoints.folder}: give the same data to go on, or another "
+      "--workdir"
+    )
   return state
 
 
@@ -181,10 +202,15 @@ def _make_evaluate(
 
 
 def _make_should_stop() -> Callable[[int], bool]:
-  """True once this process gets SIGTERM or the scheduler preempts the run."""
+  """True once a lone process gets SIGTERM, or a run of several is preempted.
+
+  JAX listens to SIGTERM itself where processes must agree on the step.
+  """
+  if parallel.process()[1] > 1:
+    return parallel.preempted
   asked = []
   signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-  return lambda step: bool(asked) or parallel.preempted(step)
+  return lambda step: bool(asked)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ def parallel_predict(predict: Callable) -> Callable[[Any, Rows], Rows]:
   The result takes replicated variables and a host batch of any size (rows are
   repeated to fill the devices and dropped again) and returns NumPy arrays.
   """
-  mapped = jax.pmap(predict, axis_name=AXIS, in_axes=(None, 0))
+  # Local devices only: every process predicts rows of its own, and as many of
+  # them as it likes.
+  mapped = jax.pmap(predict, in_axes=(None, 0), devices=jax.local_devices())
 
   def call(variables: Any, rows: Rows) -> dict[str, np.ndarray]:
     count = len(next(iter(rows.values())))
@@ -147,6 +149,13 @@ def gather_rows(rows: Rows) -> dict[str, np.ndarray]:
   if jax.process_count() == 1:
     return dict(rows)
   return multihost_utils.process_allgather(dict(rows), tiled=True)
+
+
+def agreed(number: int) -> int:
+  """Process 0's number; every process must call it."""
+  if jax.process_count() == 1:
+    return number
+  return int(multihost_utils.broadcast_one_to_all(np.int64(number)))
 
 
 def preempted(step: int) -> bool:

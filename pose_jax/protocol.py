@@ -32,8 +32,8 @@ class Protocol:
     sigma_hm: its sigma, heatmap pixels.
     decoder: "argmax", "quarter", "dark" or "weighted".
     blur_kernel: heatmap pixels; "dark" only.
-    decoder_n, decoder_window: pixels averaged, window half-width in heatmap
-      pixels (None: the whole map); "weighted" only.
+    decoder_n, decoder_window: pixels averaged, side of the window round the
+      peak in heatmap pixels (None: the whole map); "weighted" only.
     nms: non-maximum suppression between people, "none" if there was none.
     pck_variant: threshold and reference length of PCK or PCKh; "" if unused.
     checkpoint_step: training steps behind the weights.
@@ -143,6 +143,22 @@ class Protocol:
       name: list(value) if isinstance(value, tuple) else value
       for name, value in dataclasses.asdict(self).items()
     }
+
+
+def unknown(dataset: str, split: str, *, predictions: str) -> Protocol:
+  """The protocol of a file of predictions of which only the name is known."""
+  return Protocol(
+    dataset=dataset,
+    split=split,
+    box_source=f"{UNKNOWN} (predictions: {predictions})",
+    flip_test=None,
+    flip_shift=None,
+    alignment=None,
+    codec=None,
+    sigma_hm=None,
+    decoder=None,
+    scales=None,
+  )
 
 
 def from_dict(values: Mapping[str, Any]) -> Protocol:

@@ -50,21 +50,25 @@ def open_coco(
   keypoints = _keypoints(persons, skeleton, path)
   is_labelled = keypoints[..., 2:] > 0
   box = _floats(persons, "bbox", 4, path)
+  area = _floats(persons, "area", 1, path)[:, 0]
+  is_crowd = _ints(persons, "annotation", "iscrowd", path) > 0
+  person_ids = _ints(persons, "annotation", "id", path)
+  image_names = _names(content["images"], path)
   try:
     people = People(
       skeleton=skeleton,
-      image_names=tuple(_column(content["images"], "image", "file_name", path)),
+      image_names=image_names,
       image_ids=image_ids,
       image_hw=image_hw.astype(np.int32),
       image_index=index,
-      person_ids=_ints(persons, "annotation", "id", path),
+      person_ids=person_ids,
       box_xywh_img=_clip(box, image_hw[index]).astype(np.float32),
       kpts_xy_img=np.where(is_labelled, keypoints[..., :2], 0).astype(
         np.float32
       ),
       vis=keypoints[..., 2].astype(np.int8),
-      area=_floats(persons, "area", 1, path)[:, 0].astype(np.float32),
-      is_crowd=_ints(persons, "annotation", "iscrowd", path) > 0,
+      area=area.astype(np.float32),
+      is_crowd=is_crowd,
       score=np.ones(len(persons), np.float32),
     )
   except DataError as error:
@@ -104,7 +108,7 @@ def _persons(content, skeleton: Skeleton, path: pathlib.Path) -> list[dict]:
   with_keypoints = [
     c
     for c in content["categories"]
-    if isinstance(c, dict) and c.get("keypoints")
+    if isinstance(c, dict) and isinstance(c.get("keypoints"), list)
   ]
   if len(with_keypoints) > 1:
     with_keypoints = [c for c in with_keypoints if c.get("name") == "person"]
@@ -175,10 +179,19 @@ def _column(entries, kind: str, key: str, path: pathlib.Path) -> list:
     raise _faulty(entries, kind, row, f"has no {key!r}", path) from None
 
 
+def _names(images, path: pathlib.Path) -> tuple[str, ...]:
+  names = _column(images, "image", "file_name", path)
+  for row, name in enumerate(names):
+    if not isinstance(name, str):
+      fault = f"has file_name {name!r}, wanted a text"
+      raise _faulty(images, "image", row, fault, path)
+  return tuple(names)
+
+
 def _ints(entries, kind: str, key: str, path: pathlib.Path) -> np.ndarray:
   column = _column(entries, kind, key, path)
   for row, value in enumerate(column):
-    if not isinstance(value, int):
+    if not isinstance(value, int) or abs(value) >= 2**63:
       fault = f"has {key} {value!r}, wanted a whole number"
       raise _faulty(entries, kind, row, fault, path)
   return np.array(column, np.int64)
@@ -213,7 +226,10 @@ def _floats(
 
 def _are_numbers(value) -> bool:
   values = value if isinstance(value, list) else [value]
-  return all(isinstance(v, int | float) for v in values)
+  return all(
+    isinstance(v, float) or (isinstance(v, int) and abs(v) < 2**63)
+    for v in values
+  )
 
 
 def _faulty(

@@ -16,6 +16,26 @@ from pose_jax.eval.evaluator import Evaluation
 NUM_PICTURES = 8  # random and as many worst people that are drawn
 
 
+def folder_for(
+  parent: pathlib.Path, name: str, evaluation: Evaluation
+) -> pathlib.Path:
+  """parent/name, or parent/name_2 and so on if that was measured otherwise.
+
+  So that another decoder or data set does not overwrite what is there, while
+  the same evaluation done again takes its own place.
+  """
+  protocol = evaluation.protocol.to_dict()
+  number = 1
+  while True:
+    folder = parent / (name if number == 1 else f"{name}_{number}")
+    metrics = folder / "metrics.json"
+    if not metrics.exists():
+      return folder
+    if json.loads(metrics.read_text())["protocol"] == protocol:
+      return folder
+    number += 1
+
+
 def write(
   evaluation: Evaluation,
   folder: str | pathlib.Path,

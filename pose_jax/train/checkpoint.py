@@ -49,11 +49,15 @@ class Checkpoints:
 
     # BestN alone would delete the newest checkpoint when it is not among
     # the best, and with it the point from which to go on.
+    # A run may have been started under another best_metric.
+    def score_of(metrics):
+      return metrics.get(best_metric, -np.inf)
+
     keep = policies.AnyPreservationPolicy(
       [
         policies.LatestN(keep_latest),
         policies.BestN(
-          get_metric_fn=lambda metrics: metrics[best_metric],
+          get_metric_fn=score_of,
           n=keep_best,
           keep_checkpoints_without_metrics=False,
         ),
@@ -67,7 +71,7 @@ class Checkpoints:
       },
       options=ocp.CheckpointManagerOptions(
         preservation_policy=keep,
-        best_fn=lambda metrics: metrics[best_metric],
+        best_fn=score_of,
         best_mode="max",
         create=not read_only,
         read_only=read_only,
@@ -104,6 +108,12 @@ class Checkpoints:
     self._manager.reload()
     return sorted(self._manager.all_steps())
 
+  def has_score(self, step: int) -> bool:
+    """Whether a step was saved with a value of `best_metric`."""
+    if step not in self._manager.all_steps():
+      return False
+    return self.best_metric in (self._manager.metrics(step) or {})
+
   def resolve(self, which: str | int) -> int:
     """The step that "latest", "best" or a number stands for."""
     steps = self.steps()
@@ -116,7 +126,7 @@ class Checkpoints:
       return steps[-1]
     if which == "best":
       best = self._manager.best_step()
-      if best is None:
+      if best is None or not self.has_score(best):
         raise CheckpointError(
           f"no checkpoint in {self.folder} carries the score "
           f"{self.best_metric!r}: use --checkpoint=latest"
@@ -141,21 +151,38 @@ class Checkpoints:
     abstract = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like
     )
-    saved = self._manager.item_metadata(step).state
+    try:
+      saved = self._manager.item_metadata(step).state
+    except FileNotFoundError as error:
+      raise CheckpointError(
+        f"checkpoint {step} of {self.folder} is gone: a run keeps only its "
+        "latest and best"
+      ) from error
+    if saved is None:
+      raise CheckpointError(self._damaged(step))
     self._compare(step, _described(saved.tree), _described(abstract))
     as_numpy = jax.tree.map(
       lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract
     )
-    restored = self._manager.restore(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.PyTreeRestore(
-          abstract, restore_args=as_numpy, partial_restore=True
+    try:
+      restored = self._manager.restore(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.PyTreeRestore(
+            abstract, restore_args=as_numpy, partial_restore=True
+          ),
+          meta=ocp.args.JsonRestore(),
         ),
-        meta=ocp.args.JsonRestore(),
-      ),
-    )
+      )
+    except (OSError, ValueError) as error:  # what orbax raises at bad files
+      raise CheckpointError(self._damaged(step)) from error
     return restored.state, dict(restored.meta)
+
+  def _damaged(self, step: int) -> str:
+    return (
+      f"checkpoint {step} of {self.folder} cannot be read: remove its folder "
+      "to go on from an older one"
+    )
 
   def _compare(self, step: int, saved: dict, wanted: dict) -> None:
     # orbax casts dtypes without a word and reports shapes one at a time.

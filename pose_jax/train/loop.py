@@ -1,6 +1,7 @@
 """The loop: the only place where steps, clocks, files and logs meet."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -29,6 +30,10 @@ class LoopSettings:
   log_every_steps: int
   checkpoint_every_steps: int
   evaluate_every_steps: int
+
+  def is_evaluated(self, step: int) -> bool:
+    """Whether the state after `step` steps gets a score."""
+    return step == self.num_steps or _is_due(step, self.evaluate_every_steps)
 
 
 class _Clock:
@@ -87,6 +92,8 @@ def train(
     NonFiniteLossError: with the step; the last good checkpoint stays.
   """
   step = int(state.step)
+  if step and settings.is_evaluated(step) and not checkpoints.has_score(step):
+    evaluate(state, step)  # the run was stopped before it could
   clock, last = _Clock(), None
   while step < settings.num_steps:
     asked = time.monotonic()
@@ -100,8 +107,8 @@ def train(
     rows = len(batch["image"]) * parallel.process()[1]
     clock.count(waited, rows)
 
-    is_end = step == settings.num_steps
     stopping = should_stop(step)
+    is_end = step == settings.num_steps
     if _is_due(step, settings.log_every_steps) or is_end or stopping:
       values = {k: float(v) for k, v in jax.device_get(metrics).items()}
       values["learning_rate"] = float(learning_rate(step - 1))
@@ -109,12 +116,14 @@ def train(
       steps_per_second, rates = clock.rates()
       logbook.progress(step, values | rates, steps_per_second=steps_per_second)
       clock.restart()
-    evaluating = _is_due(step, settings.evaluate_every_steps) or is_end
+    evaluating = settings.is_evaluated(step)
     saving = _is_due(step, settings.checkpoint_every_steps)
     if evaluating or saving or stopping:
       _check_finite(*last)
-      scores = evaluate(state, step) if evaluating and not stopping else {}
-      checkpoints.save(step, state, {**meta, "step": step}, scores)
+      save = functools.partial(
+        checkpoints.save, step, state, {**meta, "step": step}
+      )
+      save(_scores_or_save(evaluate, state, step, save) if evaluating else {})
       clock.restart()
     if stopping:
       checkpoints.wait()
@@ -122,6 +131,20 @@ def train(
       break
   checkpoints.wait()
   return state
+
+
+def _scores_or_save(
+  evaluate: Callable[[TrainState, int], Scores],
+  state: TrainState,
+  step: int,
+  save: Callable[[Scores], None],
+) -> Scores:
+  """Scores of a state; if it cannot be scored, it is saved without."""
+  try:
+    return evaluate(state, step)
+  except BaseException:
+    save({})
+    raise
 
 
 def _is_due(step: int, every: int) -> bool:

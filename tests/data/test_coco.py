@@ -171,3 +171,38 @@ def test_missing_files_are_named(make_coco, tmp_path):
     open_coco(annotations, images)
   with pytest.raises(DataError, match="skeleton lsp14 has 14"):
     open_coco(annotations, images, skeleton=LSP14)
+
+
+@pytest.mark.parametrize(
+  "part, key, value, wanted",
+  [
+    ("images", "file_name", 5, "file_name 5, wanted a text"),
+    ("annotations", "id", 10**30, "wanted a whole number"),
+    ("annotations", "area", 10**400, "wanted numbers"),
+    ("categories", "keypoints", 17, "wanted one category with keypoints"),
+  ],
+)
+def test_values_of_another_kind_are_named_once(
+  tmp_path, part, key, value, wanted
+):
+  content = {
+    "images": [{"id": 1, "file_name": "a.jpg", "height": 9, "width": 9}],
+    "annotations": [
+      {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 1,
+        "iscrowd": 0,
+        "area": 4,
+        "bbox": [1, 1, 2, 2],
+        "keypoints": [1, 1, 2] * 17,
+      }
+    ],
+    "categories": [{"id": 1, "name": "person", "keypoints": ["k"] * 17}],
+  }
+  content[part][0][key] = value
+  path = tmp_path / "annotations.json"
+  path.write_text(json.dumps(content))
+  with pytest.raises(DataError, match=wanted) as caught:
+    open_coco(path, tmp_path)
+  assert str(caught.value).count(str(path)) == 1

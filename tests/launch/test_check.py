@@ -78,22 +78,37 @@ def test_unknown_variants_are_answered_with_the_known():
     ("data.train.name", "lps", "did you mean lsp"),
     ("data.crop_hw", (100, 64), "multiples of 32"),
     ("data.augmentation.flip_probability", 1.5, "between 0 and 1"),
-    ("data.augmentation.scale_factor", 1.0, "below 1"),
+    (
+      "data.augmentation.scale_factor",
+      1.0,
+      r"scale_factor must be in \[0, 1\)",
+    ),
     ("loss.sigma_hm", 0.0, "above 0"),
     ("loss.ohkm_top_k", 18, "coco17 has 17"),
     ("optimizer.name", "adamv", "did you mean adam"),
-    ("optimizer.weight_decay", 1e-4, "use optimizer.name=adamw"),
+    ("optimizer.weight_decay", 1e-4, "use adamw"),
     ("schedule.name", "cosin", "did you mean cosine"),
     ("schedule.batch_size", 0, "at least 1"),
     ("checkpoint.best_metric", "PCK", "did you mean|it can be AP"),
     ("eval.decoder", "darc", "did you mean dark"),
-    ("eval.blur_kernel", 10, "must be odd"),
+    ("eval.blur_kernel", 10, "odd, positive size"),
     ("eval.metrics", ("oks",), "coco and pck"),
+    ("eval.metrics", "coco", "must be like"),
+    ("schedule.warmup_steps", 10**6, "does not fit"),
+    ("data.augmentation.rotation_deg", 200.0, "rotation_deg"),
+    ("data.mean_rgb", (0.5,), "three numbers"),
+    ("data.std_rgb", (0.0, 1.0, 1.0), "above 0"),
+    ("data.jitter.contrast", -1.0, "at least 0"),
+    ("optimizer.b1", 2.0, "between 0 and 1"),
+    ("optimizer.learning_rate", float("inf"), "must be like"),
+    ("seed", "a", "must be like 0"),
+    ("model.deconv_filters", 5, "must be like"),
+    ("schedule", 3, "must be a section"),
   ],
 )
 def test_mistakes_are_named_with_what_would_be_right(path, value, sentence):
   config = drawn()
-  with config.unlocked():
+  with config.unlocked(), config.ignore_type():
     section = config
     *parents, key = path.split(".")
     for parent in parents:
@@ -102,6 +117,13 @@ def test_mistakes_are_named_with_what_would_be_right(path, value, sentence):
   with pytest.raises(ConfigError, match=sentence) as caught:
     check_config(config)
   assert path.split(".")[0] in str(caught.value)
+
+
+def test_a_decoder_that_does_not_fit_the_map_is_refused_at_once():
+  config = drawn()
+  config.eval.update(decoder="weighted", weighted_n=10_000)
+  with pytest.raises(ConfigError, match="eval.decoder: "):
+    check_config(config)
 
 
 def test_all_mistakes_are_listed_at_once():
