@@ -25,13 +25,9 @@ def _dataset(name: str) -> ConfigDict:
   )
 
 
-def get_config() -> ConfigDict:
-  """All keys; unlocked, for experiment files to change."""
-  config = ConfigDict()
-  config.name = "base"
-  config.seed = 0
-
-  config.data = ConfigDict(
+def _data() -> ConfigDict:
+  """People, pictures, crops and how they vary."""
+  return ConfigDict(
     dict(
       train=_dataset("drawn"),
       eval=_dataset("drawn"),
@@ -41,6 +37,7 @@ def get_config() -> ConfigDict:
       padding=1.25,  # growth of a box before it is cropped
       mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
       std_rgb=(0.229, 0.224, 0.225),
+      reduced_decoding=True,  # decode large photographs at reduced size
       num_workers=0,  # processes that decode; 0: threads of this one
       num_threads=0,  # threads that decode, per process; 0: one per processor
       augmentation=dict(
@@ -61,7 +58,11 @@ def get_config() -> ConfigDict:
       ),
     )
   )
-  config.model = ConfigDict(
+
+
+def _model() -> ConfigDict:
+  """The network; which keys there are depends on its name."""
+  return ConfigDict(
     dict(
       name="pose_resnet",
       depth=50,
@@ -73,7 +74,11 @@ def get_config() -> ConfigDict:
       batch_norm_momentum=0.9,  # Flax's meaning: torch's 0.1
     )
   )
-  config.loss = ConfigDict(
+
+
+def _loss() -> ConfigDict:
+  """What the heatmaps are compared with, and how."""
+  return ConfigDict(
     dict(
       name="mse",  # or ohkm
       ohkm_top_k=8,
@@ -81,7 +86,11 @@ def get_config() -> ConfigDict:
       unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
     )
   )
-  config.optimizer = ConfigDict(
+
+
+def _optimizer() -> ConfigDict:
+  """How a gradient becomes an update."""
+  return ConfigDict(
     dict(
       name="adam",  # adam, adamw, sgd, rmsprop
       learning_rate=1e-3,
@@ -93,7 +102,11 @@ def get_config() -> ConfigDict:
       clip_norm=0.0,  # 0: no clipping
     )
   )
-  config.schedule = ConfigDict(
+
+
+def _schedule() -> ConfigDict:
+  """Learning rate over time, and how long the run is."""
+  return ConfigDict(
     dict(
       name="step",  # step, cosine, constant
       batch_size=32,  # people per step, all devices and processes together
@@ -104,7 +117,11 @@ def get_config() -> ConfigDict:
       warmup_steps=0,
     )
   )
-  config.checkpoint = ConfigDict(
+
+
+def _checkpoint() -> ConfigDict:
+  """What is kept of a run."""
+  return ConfigDict(
     dict(
       every_steps=0,  # 0: with every evaluation
       keep_latest=1,
@@ -112,7 +129,11 @@ def get_config() -> ConfigDict:
       best_metric="AP",
     )
   )
-  config.eval = ConfigDict(
+
+
+def _eval() -> ConfigDict:
+  """How a state is scored."""
+  return ConfigDict(
     dict(
       every_steps=0,  # 0: at the end only
       batch_size=64,  # people, all devices of one process together
@@ -124,6 +145,20 @@ def get_config() -> ConfigDict:
       weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map
     )
   )
+
+
+def get_config() -> ConfigDict:
+  """All keys; unlocked, for experiment files to change."""
+  config = ConfigDict()
+  config.name = "base"
+  config.seed = 0
+  config.data = _data()
+  config.model = _model()
+  config.loss = _loss()
+  config.optimizer = _optimizer()
+  config.schedule = _schedule()
+  config.checkpoint = _checkpoint()
+  config.eval = _eval()
   config.log = ConfigDict(dict(every_steps=100))
   return config
 

@@ -26,6 +26,7 @@ def simple_baseline(
   config = base.get_config()
   config.name = f"coco_resnet{depth}_{crop_hw[0]}x{crop_hw[1]}"
   config.data.crop_hw = crop_hw
+  config.data.reduced_decoding = False
   for section, split in (
     (config.data.train, "train2017"),
     (config.data.eval, "val2017"),

@@ -182,6 +182,7 @@ def make_training_batches(
     process=parallel.process(),
     num_workers=data.num_workers,
     num_threads=data.num_threads or None,
+    reduce=data.reduced_decoding,
   )
 
 

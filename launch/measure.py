@@ -1,5 +1,8 @@
 """Config to evaluator: how an experiment's checkpoints are measured."""
 
+import pathlib
+import shutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +20,20 @@ from pose_jax.eval import pck
 from pose_jax.eval.evaluator import Evaluator
 from pose_jax.eval.predict import make_predict
 from pose_jax.protocol import Protocol
+
+
+def code_version() -> str:
+  """Version of pose_jax, and the git revision where it is a checkout."""
+  folder = pathlib.Path(pose_jax.__file__).parents[1]
+  version = f"pose_jax {pose_jax.__version__}"
+  if not (folder / ".git").exists() or not shutil.which("git"):
+    return version
+  done = subprocess.run(
+    ["git", "-C", folder, "describe", "--always", "--dirty", "--exclude=*"],
+    capture_output=True,
+    text=True,
+  )
+  return f"{version} ({done.stdout.strip()})" if done.stdout else version
 
 
 def make_protocol(
@@ -39,9 +56,10 @@ def make_protocol(
     decoder_n=settings.weighted_n if is_weighted else None,
     decoder_window=(settings.weighted_window or None) if is_weighted else None,
     num_parameters=num_parameters,
-    code_version=f"pose_jax {pose_jax.__version__}",
+    code_version=code_version(),
     network=config.name,
     crop_hw=tuple(config.data.crop_hw),
+    reduced_decoding=config.data.reduced_decoding,
   )
 
 
@@ -96,6 +114,7 @@ def make_evaluator(
       process=parallel.process(),
       num_workers=config.data.num_workers,
       num_threads=config.data.num_threads or None,
+      reduce=config.data.reduced_decoding,
     ),
     protocol=make_protocol(experiment, dataset, num_parameters),
     metrics=tuple(config.eval.metrics),

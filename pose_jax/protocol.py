@@ -40,6 +40,7 @@ class Protocol:
     num_parameters: trainable parameters.
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
+    reduced_decoding: whether large photographs were decoded at reduced size.
   Raises:
     ValueError: if two fields contradict each other.
   """
@@ -65,6 +66,7 @@ class Protocol:
   code_version: str = ""
   network: str = ""
   crop_hw: tuple[int, int] | None = None
+  reduced_decoding: bool | None = None
 
   def __post_init__(self):
     if not self.box_source:
@@ -93,6 +95,7 @@ class Protocol:
       ("boxes", boxes),
       ("network", self.network or UNKNOWN),
       ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
+      ("decoding", self._decoding_text()),
       ("flip test", self._flip_text()),
       (
         "scales",
@@ -108,6 +111,11 @@ class Protocol:
       ("code", self.code_version or UNKNOWN),
     ]
     return [(name, text) for name, text in rows if text]
+
+  def _decoding_text(self) -> str:
+    if self.reduced_decoding is None:
+      return UNKNOWN
+    return "large pictures reduced" if self.reduced_decoding else "full size"
 
   def _flip_text(self) -> str:
     if self.flip_test is None:

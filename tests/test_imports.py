@@ -36,7 +36,7 @@ ONLY_IN = {
   "orbax": ("pose_jax/train/checkpoint.py",),
   "grain": ("pose_jax/data/",),
   "tensorflow_datasets": ("pose_jax/data/",),
-  "absl": ("launch/", "pose_jax/data/pipeline.py"),
+  "absl": ("launch/", "pose_jax/data/prefetch.py"),
   "tensorboardX": ("pose_jax/train/logbook.py",),
 }
 NEVER = {

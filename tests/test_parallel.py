@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from pose_jax import parallel
+from pose_jax.models import make_model
+from pose_jax.skeleton import LSP14
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -108,6 +110,8 @@ _TWO_PROCESSES = """
 import sys
 import numpy as np
 from pose_jax import parallel
+from pose_jax.models import make_model
+from pose_jax.skeleton import LSP14
 port, index = int(sys.argv[1]), int(sys.argv[2])
 parallel.initialize(f"localhost:{port}", 2, index)
 import jax
@@ -154,6 +158,17 @@ def test_two_processes_equal_one():
   finally:
     for process in processes:
       process.kill()
+
+
+def test_networks_synchronise_over_this_axis():
+  model = make_model(
+    {"name": "pose_resnet", "depth": 18, "sync_batch_norm": True}, LSP14
+  )
+  assert model.axis_name == parallel.AXIS
+
+
+def test_one_process_agrees_with_itself():
+  assert parallel.agreed(7) == 7
 
 
 def test_gather_rows_of_one_process_is_the_identity():

@@ -173,9 +173,8 @@ def crop_person(
   """The crop of one person: one decode, one bilinear warp, zeros outside.
 
   Where the crop samples only every second image pixel or fewer, the image is
-  decoded at half (a quarter, an eighth of) its size. Nothing that the warp
-  would have used is lost, since bilinear sampling at such steps skips pixels
-  while the reduced image has averaged them; and decoding is faster.
+  decoded at half (a quarter, an eighth of) its size. That is faster, and the
+  crop is made of averages of pixels where the reference codes skip them.
 
   Args:
     data: the encoded image.

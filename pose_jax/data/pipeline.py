@@ -21,13 +21,9 @@ evaluation, img_from_hm float32 [B, 2, 3].
 
 import dataclasses
 import functools
-import os
 from collections.abc import Iterator, Sequence
 
-import cv2
-import grain
 import numpy as np
-from absl import flags
 
 from pose_jax.data.augment import (
   Augmentation,
@@ -38,6 +34,7 @@ from pose_jax.data.augment import (
   warp_keypoints,
 )
 from pose_jax.data.people import Dataset
+from pose_jax.data.prefetch import prefetched
 from pose_jax.geometry import Frames
 
 Batch = dict[str, np.ndarray]
@@ -128,7 +125,7 @@ def make_batches(
     ),
     process=process,
   )
-  return _prefetched(source, num_workers, num_threads)
+  return prefetched(source, num_workers, num_threads)
 
 
 def make_eval_batches(
@@ -161,7 +158,7 @@ def make_eval_batches(
     raise ValueError(
       f"{_title(dataset)} has no usable people: nothing to evaluate"
     )
-  return _prefetched(source, num_workers, num_threads)
+  return prefetched(source, num_workers, num_threads)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -286,56 +283,6 @@ def _title(dataset: Dataset) -> str:
 
 def _with_usable_people(dataset: Dataset) -> Dataset:
   return dataclasses.replace(dataset, people=dataset.people.usable())
-
-
-def _prefetched(source, num_workers: int, num_threads: int | None):
-  """Iterates over `source` in order, some batches ahead."""
-  if num_workers < 0 or (num_threads is not None and num_threads < 0):
-    raise ValueError(
-      f"num_workers and num_threads must not be negative, got {num_workers} "
-      f"and {num_threads}"
-    )
-  if num_threads is None:
-    num_threads = max(1, _num_processors() // max(1, num_workers))
-  _start_worker()
-  batches = grain.MapDataset.source(source).to_iter_dataset(
-    grain.ReadOptions(
-      num_threads=num_threads, prefetch_buffer_size=num_threads + 1
-    )
-  )
-  if num_workers:
-    # grain hands its own flags to its workers and needs them parsed, which
-    # absl's app.run has done and a notebook has not.
-    if not flags.FLAGS.is_parsed():
-      flags.FLAGS.mark_as_parsed()
-    batches = batches.mp_prefetch(
-      grain.MultiprocessingOptions(
-        num_workers=num_workers, per_worker_buffer_size=2
-      ),
-      worker_init_fn=_start_worker,
-    )
-  iterator = iter(batches)
-  iterator.start_prefetch()
-  return _closing(iterator)
-
-
-def _closing(iterator) -> Iterator[Batch]:
-  """The iterator's batches; stops its threads and workers at the end."""
-  try:
-    yield from iterator
-  finally:
-    iterator.close()
-
-
-def _start_worker(*_):
-  """One OpenCV thread per caller: batches already run side by side."""
-  cv2.setNumThreads(1)
-
-
-def _num_processors() -> int:
-  if hasattr(os, "sched_getaffinity"):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
 
 
 def _positive(name: str, value: int) -> int:

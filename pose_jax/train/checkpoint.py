@@ -158,6 +158,8 @@ class Checkpoints:
         f"checkpoint {step} of {self.folder} is gone: a run keeps only its "
         "latest and best"
       ) from error
+    except (OSError, ValueError) as error:
+      raise CheckpointError(self._damaged(step)) from error
     if saved is None:
       raise CheckpointError(self._damaged(step))
     self._compare(step, _described(saved.tree), _described(abstract))

@@ -119,3 +119,34 @@ def test_saving_a_step_twice_keeps_the_first(tmp_path):
   _, meta = checkpoints.restore(1, jax.eval_shape(lambda: make_state(1)))
   assert meta == {"n": 1}
   checkpoints.close()
+
+
+def test_another_best_metric_finds_no_best_but_goes_on(tmp_path):
+  first = open_in(tmp_path)
+  first.save(1, make_state(1), {}, {"AP": 0.5})
+  first.close()
+  other = Checkpoints(tmp_path / "checkpoints", best_metric="PCK@0.2")
+  assert not other.has_score(1)
+  with pytest.raises(CheckpointError, match="'PCK@0.2'"):
+    other.resolve("best")
+  other.save(2, make_state(2), {}, {"PCK@0.2": 0.1})
+  other.wait()
+  assert other.resolve("best") == 2
+  other.close()
+
+
+# The reader leaves the errors of the other arrays to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_damaged_and_vanished_checkpoints_are_named(tmp_path):
+  checkpoints = open_in(tmp_path)
+  checkpoints.save(1, make_state(1), {})
+  checkpoints.wait()
+  like = jax.eval_shape(lambda: make_state(1))
+  with pytest.raises(CheckpointError, match="checkpoint 9 .* is gone"):
+    checkpoints.restore(9, like)
+  for path in (tmp_path / "checkpoints/1/state").rglob("*"):
+    if path.is_file() and path.name != "_METADATA":
+      path.write_bytes(b"")
+  with pytest.raises(CheckpointError, match="cannot be read"):
+    checkpoints.restore(1, like)
+  checkpoints.close()

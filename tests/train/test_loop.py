@@ -21,7 +21,8 @@ def step(state, batch, *, axis_name):
   """Adds the batch's mean to the parameter; the loss is that mean."""
   mean = jax.lax.pmean(batch["image"].mean(), axis_name)
   params = {"w": state.params["w"] + mean}
-  metrics = {"loss": mean, "peak": mean * 0, "grad_norm": mean}
+  # A gradient may overflow where the loss does not yet.
+  metrics = {"loss": mean, "peak": mean * 0, "grad_norm": mean * 1e30}
   return state.replace(params=params, step=state.step + 1), metrics
 
 
@@ -29,7 +30,7 @@ class Run:
   """A training run on numbers, in a folder."""
 
   def __init__(self, folder, losses, **settings):
-    self.evaluated = []
+    self.evaluated, self.unscorable = [], ()
     self.losses = losses
     self.checkpoints = Checkpoints(folder / "checkpoints", best_metric="AP")
     self.logbook = Logbook(folder, num_steps=len(losses))
@@ -39,6 +40,8 @@ class Run:
     self.settings = LoopSettings(num_steps=len(losses), **every | settings)
 
   def evaluate(self, state, step):
+    if step in self.unscorable:
+      raise RuntimeError("a validation picture is broken")
     self.evaluated.append(step)
     return {"AP": 1 / step}
 
@@ -121,6 +124,52 @@ def test_stopping_saves_and_the_run_goes_on_from_there(tmp_path):
   state, meta = second.checkpoints.restore(3, like)
   assert meta["step"] == 3
   assert float(second.go(state).params["w"]) == 10
+
+
+def test_non_finite_gradient_of_a_finite_loss_stops_the_run(tmp_path):
+  run = Run(tmp_path, [1.0, 1.0, 1.0, 1e20, 1.0, 1.0], log_every_steps=0)
+  with pytest.raises(NonFiniteLossError, match="grad_norm of step 4"):
+    run.go()
+  assert run.checkpoints.resolve("latest") == 2
+
+
+def test_state_that_cannot_be_scored_is_saved_all_the_same(tmp_path):
+  run = Run(
+    tmp_path,
+    [1.0] * 4,
+    checkpoint_every_steps=0,
+    evaluate_every_steps=2,
+  )
+  run.unscorable = (2,)
+  with pytest.raises(RuntimeError, match="broken"):
+    run.go()
+  assert run.checkpoints.resolve("latest") == 2
+  assert not run.checkpoints.has_score(2)
+
+
+def test_resumed_run_makes_up_for_a_score_that_is_missing(tmp_path):
+  first = Run(tmp_path, [1.0] * 2)
+  first.unscorable = (2,)
+  with pytest.raises(RuntimeError):
+    first.go()
+  again = Run(tmp_path, [1.0] * 2)
+  state, _ = again.checkpoints.restore(
+    2,
+    jax.eval_shape(
+      lambda: init_state(
+        {"params": {"w": jnp.zeros(())}, "batch_stats": {}}, optax.sgd(0.1)
+      )
+    ),
+  )
+  again.go(state)
+  assert again.evaluated == [2]
+
+
+def test_stopping_at_an_evaluation_step_still_evaluates(tmp_path):
+  run = Run(tmp_path, [1.0] * 4, evaluate_every_steps=2)
+  run.go(should_stop=lambda step: step == 2)
+  assert run.evaluated == [2]
+  assert run.checkpoints.resolve("best") == 2
 
 
 def test_finished_run_has_nothing_to_do(tmp_path):
