@@ -253,27 +253,28 @@ def caption(image: Picture, text: str, *, scale: float = 0.4) -> Other:
 def contact_sheet(
   pictures: Sequence[np.ndarray], *, columns: int, gap: int = 4
 ) -> Other:
-  """Pictures in rows of `columns`, centred in equal cells on dark ground.
+  """Pictures side by side in rows of `columns`, on dark ground.
 
   Raises:
     ValueError: if there is no picture.
   """
   if not pictures:
     raise ValueError("pictures is empty: a contact sheet needs at least one")
-  columns = min(columns, len(pictures))
-  rows = -(-len(pictures) // columns)
-  cell_h = max(p.shape[0] for p in pictures)
-  cell_w = max(p.shape[1] for p in pictures)
+  rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+  heights = [max(p.shape[0] for p in row) for row in rows]
+  widths = [sum(p.shape[1] + gap for p in row) - gap for row in rows]
   sheet = np.full(
-    (rows * (cell_h + gap) - gap, columns * (cell_w + gap) - gap, 3),
-    24,
-    np.uint8,
+    (sum(heights) + gap * (len(rows) - 1), max(widths), 3), 24, np.uint8
   )
-  for i, picture in enumerate(pictures):
-    h, w = picture.shape[:2]
-    top = (i // columns) * (cell_h + gap) + (cell_h - h) // 2
-    left = (i % columns) * (cell_w + gap) + (cell_w - w) // 2
-    sheet[top : top + h, left : left + w] = picture
+  y = 0
+  for row, height in zip(rows, heights, strict=True):
+    x = 0
+    for picture in row:
+      h, w = picture.shape[:2]
+      top = y + (height - h) // 2
+      sheet[top : top + h, x : x + w] = picture
+      x += w + gap
+    y += height + gap
   return sheet
 
 
