@@ -100,6 +100,8 @@ def _train(
     f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
     f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
   )
+  if start_step == plan.num_steps:
+    logbook.say("this run is at its end; its evaluations lie in its workdir")
   train(
     parallel.replicate(state),
     parallel.parallel_step(make_step(experiment, optimizer)),

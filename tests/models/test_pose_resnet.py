@@ -14,6 +14,7 @@ import pytest
 from pose_jax.models import MODELS, make_model, map_hw
 from pose_jax.skeleton import COCO17, LSP14
 from pose_jax.train.losses import mse
+from pose_jax.train.optimizer import make_optimizer
 from pose_jax.weights import load_torch
 from pose_jax.weights.names import KINDS, pose_resnet_rows
 
@@ -152,7 +153,7 @@ def test_reference_running_statistics(golden, first_step):
 
 def test_reference_adam_steps(golden):
   params, stats = golden.variables["params"], golden.variables["batch_stats"]
-  optimizer = optax.adam(1e-3)
+  optimizer = make_optimizer("adam", optax.constant_schedule(1e-3))
   update = jax.jit(optimizer.update)
   moments = optimizer.init(params)
   losses = []
