@@ -8,8 +8,9 @@ Command:
   python -m launch.train --config=configs/lsp_resnet50.py \
     --config.data.train.root=LEEDS --config.data.eval.root=LEEDS --workdir=W
 where LEEDS holds lsp/ and lspet/, each with images/ and joints.mat.
-`:small` is a network for two CPU cores and half an hour; its number is in
-README.md. The full config is not yet measured.
+Measured: `:small`, a network for two CPU cores: PCK@0.2 57.7 % after 11,000
+steps, 15 minutes (2026-11; see README.md). The full config, made for one GPU, is
+not yet measured.
 """
 
 from ml_collections import ConfigDict
@@ -48,7 +49,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
 
 def _small(config: ConfigDict) -> None:
-  """Two CPU cores, less than half an hour."""
+  """Two CPU cores, a quarter of an hour."""
   config.name = "lsp_resnet50_small"
   config.data.crop_hw = (128, 128)
   config.model.update(
