@@ -9,8 +9,8 @@ Command:
     --config.data.train.root=LEEDS --config.data.eval.root=LEEDS --workdir=W
 where LEEDS holds lsp/ and lspet/, each with images/ and joints.mat.
 Measured: `:small`, a network for two CPU cores: PCK@0.2 57.7 % after 11,000
-steps, 15 minutes (2026-11; see README.md). The full config, made for one GPU, is
-not yet measured.
+steps, 15 minutes (2026-11; see README.md). The full config, made for one GPU,
+is not yet measured.
 """
 
 from ml_collections import ConfigDict
