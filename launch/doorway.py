@@ -70,21 +70,27 @@ def _last_line(text: str) -> str:
   return "--config: " + text.rsplit("ValueError: ", 1)[1].strip()
 
 
-def _no_config(path: str) -> str:
-  """Names the config whose name is nearest."""
-  known = [str(p) for p in sorted(pathlib.Path("configs").glob("[!_]*.py"))]
-  known = [name for name in known if name != "configs/base.py"]
-  return f"--config: there is no file {path}; {suggest(path, known)}"
+def _check_config_file(argv: Sequence[str]) -> None:
+  """Fails with the nearest name if --config names no file.
+
+  ml_collections would say so only when the config is first looked at.
+  """
+  for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    name, _, value = word.partition("=")
+    path = (value or following).split(":")[0]
+    if name in ("--config", "-config") and not pathlib.Path(path).is_file():
+      known = sorted(pathlib.Path("configs").glob("[!_]*.py"))
+      known = [str(p) for p in known if p.stem != "base"]
+      fail(f"--config: there is no file {path!r}; {suggest(path, known)}")
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
   """absl's flag parsing, without tracebacks for what was typed."""
+  _check_config_file(argv)
   try:
     return flags.FLAGS(list(argv))
   except flags.Error as error:
     fail(_last_line(str(error)))
-  except FileNotFoundError as error:
-    fail(_no_config(str(error.filename)))
   except (AttributeError, KeyError) as error:
     # How ml_collections reports a key that a config does not have.
     text = str(error.args[0]) if error.args else str(error)
