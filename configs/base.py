@@ -194,9 +194,14 @@ def _shrink(config: ConfigDict) -> None:
     config.data[part] = _dataset("drawn")
     config.data[part].update(num_images=8, seed=seed)
   config.data.num_workers = 0
-  config.model.width = 8
-  config.model.depth = min(config.model.depth, 50)  # deeper ones compile long
-  config.model.deconv_filters = (16,) * len(config.model.deconv_filters)
+  small = {  # of the options that a network has; deep ones compile long
+    "width": lambda width: 8,
+    "depth": lambda depth: min(depth, 50),
+    "deconv_filters": lambda filters: (16,) * len(filters),
+  }
+  for option, shrunk in small.items():
+    if option in config.model:
+      config.model[option] = shrunk(config.model[option])
   config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
   config.checkpoint.every_steps = 1
   config.eval.update(every_steps=0, batch_size=4)

@@ -136,6 +136,8 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
   for key, default in wanted.items():
     if key not in given:
       yield f"config lacks {prefix}{key}"
+    elif key == "model" and _is_other_network(given[key], default):
+      continue  # its factory knows its keys, see _together
     elif isinstance(default, ConfigDict):
       if isinstance(given[key], ConfigDict):
         yield from _keys(given[key], default, f"{prefix}{key}.")
@@ -146,6 +148,12 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
         f"{prefix}{key} is {given[key]!r}: it must be like {default!r}, the "
         "default"
       )
+
+
+def _is_other_network(model: Any, default: ConfigDict) -> bool:
+  """Whether a model section is of a network that `base` does not describe."""
+  name = model.get("name") if isinstance(model, ConfigDict) else None
+  return name in MODELS and name != default.name
 
 
 def _is_like(value: Any, default: Any) -> bool:

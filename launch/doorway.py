@@ -6,6 +6,7 @@ and shows its traceback.
 """
 
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -84,6 +85,17 @@ def _check_config_file(argv: Sequence[str]) -> None:
       fail(f"--config: there is no file {path!r}; {suggest(path, known)}")
 
 
+def _no_key(text: str) -> str:
+  """How ml_collections reports a key that a config does not have, in words."""
+  key = re.search(r"'(\w+)\\?'", text)
+  near = re.search(r'Did you mean \\*"([\w.]+)', text)
+  if key is None:
+    return f"--config: {' '.join(text.split())}"
+  return f"--config: there is no key {key[1]!r}; " + (
+    f"did you mean {near[1]}?" if near else "configs/base.py lists all keys"
+  )
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
   """absl's flag parsing, without tracebacks for what was typed."""
   _check_config_file(argv)
@@ -92,9 +104,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
   except flags.Error as error:
     fail(_last_line(str(error)))
   except (AttributeError, KeyError) as error:
-    # How ml_collections reports a key that a config does not have.
-    text = str(error.args[0]) if error.args else str(error)
-    fail(" ".join(f"--config: {text}".split()))
+    fail(_no_key(str(error)))
   except (TypeError, ValueError) as error:
     fail(" ".join(f"--config: {error}".split()))
 

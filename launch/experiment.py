@@ -68,6 +68,8 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
   try:
     saved = json.loads(path.read_text(encoding="utf-8"))
     config = base.get_config()
+    # Another network has other keys than the default one.
+    config.model = ConfigDict(_tuples(saved.pop("model")))
     config.update(_tuples(saved))
   except FileNotFoundError as error:
     raise ConfigError(

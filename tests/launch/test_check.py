@@ -2,12 +2,14 @@
 
 import importlib
 import pathlib
+from types import SimpleNamespace
 
 import pytest
 from ml_collections import ConfigDict
 
 from configs import base
 from launch.check import ConfigError, check_config, check_same_run
+from pose_jax.models import MODELS
 
 ROOT = pathlib.Path(__file__).parents[2]
 NAMES = sorted(
@@ -164,3 +166,20 @@ def test_a_run_goes_on_only_under_what_it_was_started_with():
   other.model.depth = 50
   with pytest.raises(ConfigError, match="W holds a run with model.depth=18"):
     check_same_run(saved, other, "W")
+
+
+def test_another_network_brings_its_own_keys(monkeypatch):
+  def make_tiny(num_keypoints, *, channels=4):
+    if channels < 1:
+      raise ValueError("channels must be at least 1")
+    return SimpleNamespace(map_hw=lambda crop_hw: (32, 24))
+
+  monkeypatch.setitem(MODELS, "tiny", make_tiny)
+  config = drawn()
+  with config.unlocked():
+    config.model = ConfigDict(dict(name="tiny", channels=8))
+  check_config(config)
+  with config.unlocked():
+    config.model = ConfigDict(dict(name="tiny", chanels=8))
+  with pytest.raises(ConfigError, match="no option 'chanels'.*'channels'"):
+    check_config(config)
