@@ -114,6 +114,11 @@ def make_pose_resnet(
     )
   if dtype not in DTYPES:
     raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+  if not 0 <= batch_norm_momentum <= 1:
+    raise ValueError(
+      "batch_norm_momentum must be between 0 and 1, got "
+      f"{batch_norm_momentum}: torch's 0.1 is 0.9 here"
+    )
   if width < 1 or num_keypoints < 1:
     raise ValueError(
       "width and num_keypoints must be at least 1, got "

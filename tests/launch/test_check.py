@@ -74,6 +74,8 @@ def test_unknown_variants_are_answered_with_the_known():
   "path, value, sentence",
   [
     ("model.name", "pose_resent", "did you mean pose_resnet"),
+    ("model.dtype", "float16", "float32, bfloat16"),
+    ("model.batch_norm_momentum", 7.0, "between 0 and 1"),
     ("model.depth", 42, "18, 34, 50, 101, 152"),
     ("data.alignment", "centre", "corner, unit"),
     ("data.skeleton", "coco", "did you mean coco17"),
