@@ -2,9 +2,9 @@
 
 import importlib
 import pathlib
-from types import SimpleNamespace
 
 import pytest
+from flax import linen as nn
 from ml_collections import ConfigDict
 
 from configs import base
@@ -170,11 +170,18 @@ def test_a_run_goes_on_only_under_what_it_was_started_with():
     check_same_run(saved, other, "W")
 
 
+class Tiny(nn.Module):
+  channels: int
+
+  def map_hw(self, crop_hw):
+    return crop_hw[0] // 4, crop_hw[1] // 4
+
+
 def test_another_network_brings_its_own_keys(monkeypatch):
   def make_tiny(num_keypoints, *, channels=4):
     if channels < 1:
       raise ValueError("channels must be at least 1")
-    return SimpleNamespace(map_hw=lambda crop_hw: (32, 24))
+    return Tiny(channels)
 
   monkeypatch.setitem(MODELS, "tiny", make_tiny)
   config = drawn()
