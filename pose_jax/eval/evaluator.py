@@ -103,20 +103,12 @@ class Evaluator:
     self._progress = progress
     self._seed = seed
 
-  def run(
-    self,
-    variables: Any,
-    *,
-    step: int | None = None,
-    with_heatmaps: bool = True,
-  ) -> Evaluation:
+  def run(self, variables: Any, *, step: int | None = None) -> Evaluation:
     """Evaluates one set of weights.
 
     Args:
       variables: handed to predict_fn.
       step: training step of the weights, for the protocol.
-      with_heatmaps: whether to call heatmaps_fn, a program of its own to
-        compile; not worth it where nobody looks.
     Raises:
       ValueError: if the batches do not hold every usable person once.
     """
@@ -146,7 +138,7 @@ class Evaluator:
     )
     seconds["scoring"] = time.perf_counter() - start
     start = time.perf_counter()
-    heatmaps = self._heatmaps(variables, kept) if with_heatmaps else ()
+    heatmaps = self._heatmaps(variables, kept)
     seconds["heatmaps to look at"] = time.perf_counter() - start
     protocol = evaluation.protocol
     if step is not None:
