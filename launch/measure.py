@@ -13,9 +13,9 @@ from launch.check import make_decoder
 from launch.experiment import Experiment
 from launch.progress import ProgressBar
 from pose_jax import parallel
+from pose_jax.data.eval_batches import make_eval_batches
 from pose_jax.data.images import decode as decode_image
 from pose_jax.data.people import Dataset
-from pose_jax.data.pipeline import make_eval_batches
 from pose_jax.eval import pck
 from pose_jax.eval.evaluator import Evaluator
 from pose_jax.eval.predict import make_predict

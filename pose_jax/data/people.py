@@ -34,6 +34,10 @@ class People:
     is_crowd: the row is a region of people, not one person.
     score: of the box; 1 where a human drew it.
     box_source: where boxes come from, for the protocol of a score.
+    head_size: PCKh's reference length, image pixels; 0 where unknown (the
+      default).
+    repeats: how often an epoch of training shows the person, 1 by default; a
+      fraction shows it in that share of the epochs.
   Raises:
     DataError: if numbers are not finite, ids not unique, or a row points at
       no image; names the image and the person.
@@ -52,8 +56,14 @@ class People:
   is_crowd: Bool[np.ndarray, "N"]
   score: Float32[np.ndarray, "N"]
   box_source: str = "ground truth"
+  head_size: Float32[np.ndarray, "N"] | None = None
+  repeats: Float32[np.ndarray, "N"] | None = None
 
   def __post_init__(self):
+    for name, default in (("head_size", 0), ("repeats", 1)):
+      if getattr(self, name) is None:
+        column = np.full(len(self), default, np.float32)
+        object.__setattr__(self, name, column)
     self._check_counts()
     lost = (self.image_index < 0) | (self.image_index >= len(self.image_names))
     if lost.any():
@@ -64,7 +74,10 @@ class People:
       )
     self._check_unique("image", self.image_ids)
     self._check_unique("person", self.person_ids)
-    for name in ("box_xywh_img", "kpts_xy_img", "area", "score"):
+    for name in (
+      *("box_xywh_img", "kpts_xy_img", "area", "score"),
+      *("head_size", "repeats"),
+    ):
       self._check_rows(name, np.isfinite(getattr(self, name)), "is not finite")
     self._check_rows("vis", np.isin(self.vis, (0, 1, 2)), "is not 0, 1 or 2")
 
@@ -158,6 +171,8 @@ _ROW_FIELDS = (
   "area",
   "is_crowd",
   "score",
+  "head_size",
+  "repeats",
 )
 
 

@@ -14,30 +14,27 @@ A batch is a dict of NumPy arrays:
   vis            int8 [B, K]; a flip has moved it with its keypoint
   crop_from_img  float32 [B, 2, 3], all augmentation included
   person         int32 [B], row in `dataset.people.usable()`
-  valid          bool [B], False for rows that only fill up the last batch
-and, in training, sample_seed uint32 [B], for randomness on the device; in
-evaluation, img_from_hm float32 [B, 2, 3].
+  sample_seed    uint32 [B], for randomness on the device
 """
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from pose_jax.data.augment import (
-  Augmentation,
-  Warp,
-  crop_from_img,
-  crop_person,
-  sample,
-  warp_keypoints,
+from pose_jax.data.augment import Augmentation, sample
+from pose_jax.data.crops import (
+  Batch,
+  Crops,
+  check_process,
+  positive,
+  title,
+  usable,
 )
 from pose_jax.data.people import Dataset
 from pose_jax.data.prefetch import prefetched
 from pose_jax.geometry import Frames
-
-Batch = dict[str, np.ndarray]
 
 
 def steps_per_epoch(
@@ -53,22 +50,14 @@ def steps_per_epoch(
     ValueError: if not even one batch fits.
   """
   num = int(dataset.people.is_usable().sum())
-  rows = _positive("batch_size", batch_size) * num_processes
+  rows = positive("batch_size", batch_size) * num_processes
   if num < rows:
     raise ValueError(
-      f"{_title(dataset)} has {num} usable people, fewer than "
+      f"{title(dataset)} has {num} usable people, fewer than "
       f"one batch of {rows} ({batch_size} x {num_processes} processes): take "
       "a smaller batch or more data"
     )
   return num // rows
-
-
-def num_eval_batches(
-  dataset: Dataset, *, batch_size: int, num_processes: int = 1
-) -> int:
-  """Batches that every process gets from `make_eval_batches`."""
-  num = int(dataset.people.is_usable().sum())
-  return -(-num // (_positive("batch_size", batch_size) * num_processes))
 
 
 def make_batches(
@@ -107,14 +96,14 @@ def make_batches(
       argument is out of range.
     DataError: while iterating, if an image cannot be read; names it.
   """
-  _check_process(process)
+  check_process(process)
   if seed < 0 or not 0 <= start_step <= num_steps:
     raise ValueError(
       f"seed must not be negative, got {seed}, and start_step must be between "
       f"0 and num_steps {num_steps}, got {start_step}"
     )
   source = _TrainingBatches(
-    crops=_Crops(_with_usable_people(dataset), frames, reduce),
+    crops=Crops(usable(dataset), frames, reduce),
     batch_size=batch_size,
     seed=seed,
     augmentation=augmentation,
@@ -128,91 +117,11 @@ def make_batches(
   return prefetched(source, num_workers, num_threads)
 
 
-def make_eval_batches(
-  dataset: Dataset,
-  frames: Frames,
-  *,
-  batch_size: int,
-  process: tuple[int, int] = (0, 1),
-  num_workers: int = 0,
-  num_threads: int | None = None,
-  reduce: bool = True,
-) -> Iterator[Batch]:
-  """Every usable person once, in table order, without augmentation.
-
-  The people are cut into global batches and these contiguously into the
-  processes' batches. Rows beyond the last person repeat it and have
-  valid=False, so that every process gets equally many full batches. Arguments
-  and errors as `make_batches`.
-  """
-  _check_process(process)
-  source = _EvaluationBatches(
-    crops=_Crops(_with_usable_people(dataset), frames, reduce),
-    batch_size=batch_size,
-    num=num_eval_batches(
-      dataset, batch_size=batch_size, num_processes=process[1]
-    ),
-    process=process,
-  )
-  if not len(source):
-    raise ValueError(
-      f"{_title(dataset)} has no usable people: nothing to evaluate"
-    )
-  return prefetched(source, num_workers, num_threads)
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class _Crops:
-  """Turns rows of the table and their warps into a batch."""
-
-  dataset: Dataset
-  frames: Frames
-  reduce: bool
-
-  def center_size(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return self.frames.center_size(self.dataset.people.box_xywh_img[rows])
-
-  def batch(self, rows: np.ndarray, warps: Sequence[Warp]) -> Batch:
-    people = self.dataset.people
-    matrix = crop_from_img(self.frames, *self.center_size(rows), warps)
-    kpts_xy_crop, vis = warp_keypoints(
-      people.kpts_xy_img[rows],
-      people.vis[rows],
-      matrix,
-      warps,
-      people.skeleton.flip_permutation,
-    )
-    images = [
-      self._crop(image, row_matrix)
-      for image, row_matrix in zip(
-        people.image_index[rows], matrix, strict=True
-      )
-    ]
-    return {
-      "image": np.stack(images),
-      "kpts_xy_crop": kpts_xy_crop.astype(np.float32),
-      "vis": vis,
-      "crop_from_img": matrix.astype(np.float32),
-      "person": rows.astype(np.int32),
-      "valid": np.ones(len(rows), bool),
-    }
-
-  def _crop(self, image, matrix: np.ndarray) -> np.ndarray:
-    source = self.dataset.images
-    return crop_person(
-      source.read(image),
-      source.name(image),
-      matrix,
-      self.frames.crop_hw,
-      reduce=self.reduce,
-    )
-
-
 @dataclasses.dataclass(frozen=True, repr=False)
 class _TrainingBatches:
   """Random access to the training batches of one process."""
 
-  crops: _Crops
+  crops: Crops
   batch_size: int
   seed: int
   augmentation: Augmentation
@@ -249,51 +158,3 @@ def _order(seed: int, epoch: int, num: int) -> np.ndarray:
   order = np.random.default_rng([seed, _ORDER, epoch]).permutation(num)
   order.setflags(write=False)
   return order
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class _EvaluationBatches:
-  """Random access to the evaluation batches of one process."""
-
-  crops: _Crops
-  batch_size: int
-  num: int
-  process: tuple[int, int]
-
-  def __len__(self) -> int:
-    return self.num
-
-  def __getitem__(self, i) -> Batch:
-    index, count = self.process
-    start = (int(i) * count + index) * self.batch_size
-    wanted = np.arange(start, start + self.batch_size)
-    last = len(self.crops.dataset.people) - 1
-    rows = np.minimum(wanted, last)
-    batch = self.crops.batch(rows, [Warp()] * len(rows))
-    img_from_hm = self.crops.frames.img_from_hm(*self.crops.center_size(rows))
-    return batch | {
-      "img_from_hm": img_from_hm.astype(np.float32),
-      "valid": wanted <= last,
-    }
-
-
-def _title(dataset: Dataset) -> str:
-  return f"{dataset.name} {dataset.split}".strip()
-
-
-def _with_usable_people(dataset: Dataset) -> Dataset:
-  return dataclasses.replace(dataset, people=dataset.people.usable())
-
-
-def _positive(name: str, value: int) -> int:
-  if value < 1:
-    raise ValueError(f"{name} must be at least 1, got {value}")
-  return value
-
-
-def _check_process(process: tuple[int, int]) -> None:
-  index, count = process
-  if not 0 <= index < count:
-    raise ValueError(
-      f"process must be (index, count) with 0 <= index < count, got {process}"
-    )

@@ -41,6 +41,7 @@ class PeopleTable(Protocol):
   area: Any
   is_crowd: Any
   score: Any
+  head_size: Any
 
   def __len__(self) -> int: ...
 

@@ -6,11 +6,13 @@ import pytest
 from pose_jax.data import augment
 from pose_jax.data.augment import Augmentation
 from pose_jax.data.coco import open_coco
+from pose_jax.data.eval_batches import (
+  make_eval_batches,
+  num_eval_batches,
+)
 from pose_jax.data.images import DataError
 from pose_jax.data.pipeline import (
   make_batches,
-  make_eval_batches,
-  num_eval_batches,
   steps_per_epoch,
 )
 from pose_jax.geometry import Frames, transform
@@ -71,11 +73,9 @@ def test_batches_have_the_promised_arrays(dataset):
     "crop_from_img": ((4, 2, 3), np.float32),
     "person": ((4,), np.int32),
     "sample_seed": ((4,), np.uint32),
-    "valid": ((4,), bool),
   }
   (batch,) = batches(dataset, num_steps=1)
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == wanted
-  assert batch["valid"].all()
 
 
 @pytest.mark.parametrize(
