@@ -187,8 +187,24 @@ def crop_person(
   Raises:
     DataError: if the image cannot be decoded.
   """
-  factor = _reduction(matrix) if reduce else 1
-  image = decode(data, name, factor)
+  factor = reduction(matrix) if reduce else 1
+  return warp_image(decode(data, name, factor), factor, matrix, crop_hw)
+
+
+def warp_image(
+  image: UInt8[np.ndarray, "h w 3"],
+  factor: int,
+  matrix: Float[np.ndarray, "2 3"],
+  crop_hw: tuple[int, int],
+) -> UInt8[np.ndarray, "H W 3"]:
+  """The crop of an image that was decoded at 1 / factor of its size.
+
+  Args:
+    image: `decode(data, name, factor)`.
+    factor: one of REDUCTIONS.
+    matrix: crop_from_img, of pixels of the full image.
+    crop_hw: size of the crop.
+  """
   # x_img = factor * x_reduced + (factor - 1) / 2, see `decode`.
   crop_from_reduced = matrix.copy()
   crop_from_reduced[:, 2] += matrix[:, :2].sum(1) * (factor - 1) / 2
@@ -198,7 +214,7 @@ def crop_person(
   )
 
 
-def _reduction(matrix: Float[np.ndarray, "2 3"]) -> int:
+def reduction(matrix: Float[np.ndarray, "2 3"]) -> int:
   """Largest reduction not above the image pixels per crop pixel."""
   (a, b), (c, d) = matrix[:, :2].tolist()
   step = 1 / math.sqrt(abs(a * d - b * c))
