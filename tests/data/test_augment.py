@@ -129,7 +129,7 @@ def test_reduction_needs_that_many_image_pixels_per_crop_pixel(size, reduction):
   for warp in (Warp(), Warp(rotation_rad=1.0), Warp(flip=True)):
     grown = size * (1 + 1e-9)  # rounding of the rotated matrix
     matrix = matrix_of(frames_, (3, 4, grown, grown), warp)
-    assert augment._reduction(matrix) == reduction
+    assert augment.reduction(matrix) == reduction
 
 
 def test_reduced_crop_is_nearer_to_the_mean_of_the_pixels_it_covers():
