@@ -3,13 +3,13 @@
 Serves COCO itself and anybody's own data in its format.
 """
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from pose_jax.data import entries
 from pose_jax.data.images import DataError, FolderImages
 from pose_jax.data.people import Dataset, People
 from pose_jax.skeleton import COCO17, Skeleton
@@ -20,6 +20,7 @@ def open_coco(
   images: str | pathlib.Path,
   *,
   skeleton: Skeleton = COCO17,
+  alternatives: Sequence[Skeleton] = (),
   name: str = "coco",
   split: str = "",
 ) -> Dataset:
@@ -31,7 +32,10 @@ def open_coco(
   Args:
     annotations: a `person_keypoints_*.json`.
     images: folder that the file names are relative to.
-    skeleton: what the file's keypoints are, in order.
+    skeleton: what the file's keypoints are: the same names in the same
+      order. Of several categories with keypoints, its `category` is read.
+    alternatives: skeletons that the file may have instead; the table has
+      the one whose names are the file's.
     name: what reports call the dataset.
     split: likewise.
   Raises:
@@ -40,20 +44,25 @@ def open_coco(
   """
   path = pathlib.Path(annotations)
   content = _load(path)
-  image_ids = _ints(content["images"], "image", "id", path)
+  image_ids = entries.ints(content["images"], "image", "id", path)
   image_hw = np.stack(
-    [_ints(content["images"], "image", k, path) for k in ("height", "width")],
+    [
+      entries.ints(content["images"], "image", k, path)
+      for k in ("height", "width")
+    ],
     axis=1,
   )
-  persons = _persons(content, skeleton, path)
+  category = _category(content, skeleton, path)
+  skeleton = _skeleton(category, (skeleton, *alternatives), path)
+  persons = _persons(content, category, path)
   index = _image_index(persons, image_ids, path)
   keypoints = _keypoints(persons, skeleton, path)
   is_labelled = keypoints[..., 2:] > 0
-  box = _floats(persons, "bbox", 4, path)
-  area = _floats(persons, "area", 1, path)[:, 0]
-  is_crowd = _ints(persons, "annotation", "iscrowd", path) > 0
-  person_ids = _ints(persons, "annotation", "id", path)
-  image_names = _names(content["images"], path)
+  box = entries.vectors(persons, "annotation", "bbox", 4, path)
+  area = entries.numbers(persons, "annotation", "area", path)
+  is_crowd = entries.ints(persons, "annotation", "iscrowd", path) > 0
+  person_ids = entries.ints(persons, "annotation", "id", path)
+  image_names = entries.texts(content["images"], "image", "file_name", path)
   try:
     people = People(
       skeleton=skeleton,
@@ -79,16 +88,7 @@ def open_coco(
 
 
 def _load(path: pathlib.Path) -> dict[str, Any]:
-  try:
-    content = json.loads(path.read_bytes())
-  except OSError as error:
-    raise DataError(
-      f"cannot read annotation file {path}: {error.strerror}"
-    ) from None
-  except ValueError as error:
-    raise DataError(
-      f"annotation file {path} is no valid JSON: {error}"
-    ) from None
+  content = entries.load(path, "annotation file")
   wanted = ("images", "annotations", "categories")
   missing = [
     k
@@ -103,27 +103,55 @@ def _load(path: pathlib.Path) -> dict[str, Any]:
   return content
 
 
-def _persons(content, skeleton: Skeleton, path: pathlib.Path) -> list[dict]:
-  """The annotations of the one category that has the skeleton's keypoints."""
+def _category(content, skeleton: Skeleton, path: pathlib.Path) -> dict:
+  """The one category with keypoints; of several, the skeleton's."""
   with_keypoints = [
     c
     for c in content["categories"]
     if isinstance(c, dict) and isinstance(c.get("keypoints"), list)
   ]
-  if len(with_keypoints) > 1:
-    with_keypoints = [c for c in with_keypoints if c.get("name") == "person"]
-  if len(with_keypoints) != 1:
+  if not with_keypoints:
     raise DataError(
-      f"{path}: wanted one category with keypoints (or one of them called "
-      f"person), found {len(with_keypoints)}; is it an instances file?"
+      f"{path}: wanted a category with keypoints, found none; is it an "
+      "instances file?"
     )
-  category = with_keypoints[0]
-  if len(category["keypoints"]) != skeleton.num_keypoints:
+  if len(with_keypoints) == 1:
+    return with_keypoints[0]
+  chosen = [c for c in with_keypoints if c.get("name") == skeleton.category]
+  if len(chosen) != 1:
+    names = ", ".join(str(c.get("name")) for c in with_keypoints)
     raise DataError(
-      f"{path}: category {category.get('name')!r} has "
-      f"{len(category['keypoints'])} keypoints, but skeleton {skeleton.name} "
-      f"has {skeleton.num_keypoints}"
+      f"{path}: several categories have keypoints ({names}), and "
+      f"{len(chosen)} of them are called {skeleton.category!r}, as skeleton "
+      f"{skeleton.name} wants: name one as category in the skeleton's file"
     )
+  return chosen[0]
+
+
+def _skeleton(
+  category: dict, skeletons: Sequence[Skeleton], path: pathlib.Path
+) -> Skeleton:
+  """The first skeleton whose names are the category's, in this order."""
+  names, wanted = category["keypoints"], skeletons[0]
+  for skeleton in skeletons:
+    if names == list(skeleton.keypoints):
+      return skeleton
+  where = f"{path}: category {category.get('name')!r} has"
+  if len(names) != wanted.num_keypoints:
+    raise DataError(
+      f"{where} {len(names)} keypoints, but skeleton {wanted.name} has "
+      f"{wanted.num_keypoints}"
+    )
+  k = [a == b for a, b in zip(names, wanted.keypoints, strict=True)].index(0)
+  raise DataError(
+    f"{where} keypoint {names[k]!r} at place {k + 1}, where skeleton "
+    f"{wanted.name} has {wanted.keypoints[k]!r}: names and order must be the "
+    "same"
+  )
+
+
+def _persons(content, category: dict, path: pathlib.Path) -> list[dict]:
+  """The annotations of one category."""
   annotations = content["annotations"]
   kinds = _ints(annotations, "annotation", "category_id", path)
   wanted = _ints([category], "category", "id", path)[0]
@@ -132,20 +160,21 @@ def _persons(content, skeleton: Skeleton, path: pathlib.Path) -> list[dict]:
 
 def _image_index(persons, image_ids, path: pathlib.Path) -> np.ndarray:
   rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
-  wanted = _ints(persons, "annotation", "image_id", path).tolist()
-  for person, image_id in zip(persons, wanted, strict=True):
-    if image_id not in rows:
-      raise DataError(
-        f"{path}: annotation {person.get('id')} has image_id {image_id}, "
-        "which is not among the file's images"
-      )
-  return np.array([rows[i] for i in wanted], np.int32)
+  wanted = entries.ints(persons, "annotation", "image_id", path).tolist()
+  try:
+    return np.array([rows[i] for i in wanted], np.int32)
+  except KeyError:
+    row = next(i for i, image_id in enumerate(wanted) if image_id not in rows)
+    raise DataError(
+      f"{path}: annotation {persons[row].get('id')} has image_id "
+      f"{wanted[row]}, which is not among the file's images"
+    ) from None
 
 
 def _keypoints(persons, skeleton: Skeleton, path: pathlib.Path) -> np.ndarray:
   """[N, K, 3] float64 x, y, v as in the file."""
   num = skeleton.num_keypoints
-  flat = _floats(persons, "keypoints", 3 * num, path)
+  flat = entries.vectors(persons, "annotation", "keypoints", 3 * num, path)
   keypoints = flat.reshape(len(persons), num, 3)
   is_wrong = ~np.isin(keypoints[..., 2], (0, 1, 2)).all(1)
   if is_wrong.any():
@@ -165,78 +194,3 @@ def _clip(
   low = np.clip(box_xywh[:, :2], 0, size_wh)
   high = np.clip(box_xywh[:, :2] + box_xywh[:, 2:], low, size_wh)
   return np.concatenate([low, high - low], 1)
-
-
-def _column(entries, kind: str, key: str, path: pathlib.Path) -> list:
-  try:
-    return [entry[key] for entry in entries]
-  except (KeyError, TypeError):
-    row = next(
-      i
-      for i, entry in enumerate(entries)
-      if not isinstance(entry, dict) or key not in entry
-    )
-    raise _faulty(entries, kind, row, f"has no {key!r}", path) from None
-
-
-def _names(images, path: pathlib.Path) -> tuple[str, ...]:
-  names = _column(images, "image", "file_name", path)
-  for row, name in enumerate(names):
-    if not isinstance(name, str):
-      fault = f"has file_name {name!r}, wanted a text"
-      raise _faulty(images, "image", row, fault, path)
-  return tuple(names)
-
-
-def _ints(entries, kind: str, key: str, path: pathlib.Path) -> np.ndarray:
-  column = _column(entries, kind, key, path)
-  for row, value in enumerate(column):
-    if not isinstance(value, int) or abs(value) >= 2**63:
-      fault = f"has {key} {value!r}, wanted a whole number"
-      raise _faulty(entries, kind, row, fault, path)
-  return np.array(column, np.int64)
-
-
-def _floats(
-  entries, key: str, num: int, path: pathlib.Path
-) -> Float64[np.ndarray, "N num"]:
-  """[N, num] finite numbers of the annotations."""
-  column = _column(entries, "annotation", key, path)
-  for row, value in enumerate(column):
-    length = len(value) if isinstance(value, list) else 1
-    if length != num:
-      fault = f"has {length} numbers in {key}, wanted {num}"
-      raise _faulty(entries, "annotation", row, fault, path)
-  try:
-    array = np.array(column).reshape(len(column), num)
-  except ValueError:  # lists within lists
-    array = np.array(column, object)
-  if column and array.dtype.kind not in "if":
-    row = [_are_numbers(value) for value in column].index(False)
-    fault = f"has {key} {column[row]!r}, wanted numbers"
-    raise _faulty(entries, "annotation", row, fault, path)
-  array = array.astype(np.float64)
-  is_bad = ~np.isfinite(array).all(1)
-  if is_bad.any():
-    row = int(np.flatnonzero(is_bad)[0])
-    fault = f"has {key} {array[row].tolist()}, wanted finite numbers"
-    raise _faulty(entries, "annotation", row, fault, path)
-  return array
-
-
-def _are_numbers(value) -> bool:
-  values = value if isinstance(value, list) else [value]
-  return all(
-    isinstance(v, float) or (isinstance(v, int) and abs(v) < 2**63)
-    for v in values
-  )
-
-
-def _faulty(
-  entries, kind: str, row: int, fault: str, path: pathlib.Path
-) -> DataError:
-  """ "FILE: annotation 17 has ...", by id where the entry has one."""
-  entry = entries[row]
-  number = entry.get("id") if isinstance(entry, dict) else None
-  which = f"{kind} {number}" if number is not None else f"{kind} entry {row}"
-  return DataError(f"{path}: {which} {fault}")

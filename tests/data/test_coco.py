@@ -120,7 +120,7 @@ FAULTS = {
   "annotation 1002 has no 'bbox'": drop("annotations", "bbox"),
   "annotation 1002 has no 'keypoints'": drop("annotations", "keypoints"),
   "annotation 1002 has no 'iscrowd'": drop("annotations", "iscrowd"),
-  "annotation 1002 has area None, wanted numbers": put(
+  "annotation 1002 has area None, wanted a number": put(
     "annotations", "area", None
   ),
   "annotation 1002 has image_id 77, which is not among": put(
@@ -178,7 +178,7 @@ def test_missing_files_are_named(make_coco, tmp_path):
   [
     ("images", "file_name", 5, "file_name 5, wanted a text"),
     ("annotations", "id", 10**30, "wanted a whole number"),
-    ("annotations", "area", 10**400, "wanted numbers"),
+    ("annotations", "area", 10**400, "wanted a number"),
     ("categories", "keypoints", 17, "wanted one category with keypoints"),
   ],
 )
