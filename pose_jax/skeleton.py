@@ -27,15 +27,17 @@ class Skeleton:
   """A set of K keypoints; indices refer to the order of `keypoints`.
 
   Attributes:
-    name: the key in SKELETONS.
+    name: the key in SKELETONS, or what the file of one's own says.
     keypoints: K names, `left_`/`right_` from the person's point of view.
     flip_pairs: pairs that change places when the picture is mirrored.
-    links: sixteen links, ten physical and six virtual, none in the head.
+    links: of the body's sets sixteen, ten physical and six virtual, none in
+      the head; may be empty.
     bones: pairs that a drawing joins with a line.
     upper, lower: the two halves of the body (half-body augmentation).
     oks_sigmas: COCO's per-keypoint sigma_i; OKS uses (2 sigma_i)^2.
     pck_pair: PCK's reference length is the distance between these two; None
-      where it is the head box's (MPII's PCKh).
+      where it is the head box's (MPII's PCKh), or where there is none.
+    category: name of the COCO category that has these keypoints.
   """
 
   name: str
@@ -47,6 +49,7 @@ class Skeleton:
   lower: tuple[int, ...]
   oks_sigmas: tuple[float, ...]
   pck_pair: tuple[int, int] | None
+  category: str = "person"
 
   @property
   def num_keypoints(self) -> int:

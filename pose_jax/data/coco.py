@@ -4,6 +4,7 @@ Serves COCO itself and anybody's own data in its format.
 """
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -153,8 +154,8 @@ def _skeleton(
 def _persons(content, category: dict, path: pathlib.Path) -> list[dict]:
   """The annotations of one category."""
   annotations = content["annotations"]
-  kinds = _ints(annotations, "annotation", "category_id", path)
-  wanted = _ints([category], "category", "id", path)[0]
+  kinds = entries.ints(annotations, "annotation", "category_id", path)
+  wanted = entries.ints([category], "category", "id", path)[0]
   return [a for a, k in zip(annotations, kinds, strict=True) if k == wanted]
 
 

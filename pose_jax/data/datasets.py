@@ -8,8 +8,10 @@ from typing import Any
 from pose_jax.data.coco import open_coco
 from pose_jax.data.drawn import open_drawn
 from pose_jax.data.leeds import open_lsp, open_lspet
-from pose_jax.data.people import Dataset, concatenate_datasets
-from pose_jax.skeleton import COCO17, Skeleton
+from pose_jax.data.mapping import fit, parse_keypoint_map
+from pose_jax.data.mixture import join, member_sections, weigh
+from pose_jax.data.people import Dataset
+from pose_jax.skeleton import COCO17, SKELETONS, Skeleton
 
 
 def open_dataset(
@@ -17,31 +19,43 @@ def open_dataset(
 ) -> Dataset:
   """Opens what a config's data section names; reads no image.
 
+  Several names joined by "+" make a mixture, whose members may have values of
+  their own, see `mixture.member_sections`. Members with another skeleton than
+  the wanted one are remapped, see `mapping.fit`; ids that two members share
+  are moved apart, see `mixture.join`.
+
   Args:
     section: `name` (a key of DATASETS, or several joined by "+") and `root`;
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
       lspet: in folders of these names below root); `num_images` and `seed`
       (drawn: drawn below root on first use; `progress`, called with pictures
-      done and wanted, is optional). Missing values count as empty.
-    skeleton: what the model is built for; coco reads its file as having it.
+      done and wanted, is optional). `weights`, how often an epoch shows the
+      people of each member, become their `repeats`; `keypoint_map` names
+      further counterparts. Missing values count as empty.
+    skeleton: what the model is built for; coco reads its file as having it,
+      or the known one that the file's names are those of.
   Raises:
-    ValueError: if the name is unknown or the people have another skeleton.
+    ValueError: if a name is unknown, a value does not fit the number of
+      members, or nothing labels a keypoint of `skeleton`.
     DataError: if files are missing or faulty.
   """
-  names = section["name"].split("+")
-  unknown = [name for name in names if name not in DATASETS]
+  members = member_sections(section)
+  unknown = [m["name"] for m in members if m["name"] not in DATASETS]
   if unknown:
     raise ValueError(
       f"unknown dataset {unknown[0]!r}: choose from {', '.join(DATASETS)}"
     )
-  opened = [DATASETS[name](section, skeleton or COCO17) for name in names]
-  dataset = opened[0] if len(opened) == 1 else concatenate_datasets(opened)
-  if skeleton is not None and dataset.people.skeleton != skeleton:
-    raise ValueError(
-      f"dataset {section['name']} has the keypoints of "
-      f"{dataset.people.skeleton.name}, the config asks for {skeleton.name}"
-    )
-  return dataset
+  opened = [_open_member(member, skeleton or COCO17) for member in members]
+  opened = weigh(opened, section.get("weights") or ())
+  if skeleton is not None:
+    keypoint_map = parse_keypoint_map(section.get("keypoint_map") or ())
+    opened = fit(opened, skeleton, keypoint_map)
+  return join(opened)
+
+
+def _open_member(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
+  """One data set, from its own section."""
+  return DATASETS[section["name"]](section, skeleton)
 
 
 def _root(section: Mapping[str, Any]) -> pathlib.Path:
@@ -62,6 +76,7 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
     root / section["annotations"],
     root / (section.get("images") or ""),
     skeleton=skeleton,
+    alternatives=tuple(SKELETONS.values()),
     split=split if split and stem.endswith(split) else stem,
   )
 

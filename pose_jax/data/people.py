@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int32, Int64
 
-from pose_jax.data.images import ConcatenatedImages, DataError, ImageSource
+from pose_jax.data.images import DataError, ImageSource
 from pose_jax.skeleton import Skeleton
 
 
@@ -219,14 +219,4 @@ def concatenate(tables: Sequence[People]) -> People:
     image_names=tuple(n for table in tables for n in table.image_names),
     box_source=" + ".join(sources),
     **joined,
-  )
-
-
-def concatenate_datasets(datasets: Sequence[Dataset]) -> Dataset:
-  """One dataset of several; its name joins theirs with "+"."""
-  return Dataset(
-    name="+".join(dataset.name for dataset in datasets),
-    split="+".join(dict.fromkeys(dataset.split for dataset in datasets)),
-    people=concatenate([dataset.people for dataset in datasets]),
-    images=ConcatenatedImages(tuple(dataset.images for dataset in datasets)),
   )

@@ -5,7 +5,7 @@ import pytest
 
 from pose_jax.data.coco import open_coco
 from pose_jax.data.images import DataError
-from pose_jax.skeleton import LSP14
+from pose_jax.skeleton import COCO17, LSP14
 
 COUNTS = {  # images, rows, crowds, with keypoints
   "minitrain": (41, 173, 4, 98),
@@ -137,7 +137,7 @@ FAULTS = {
     "images"
   ].append(content["images"][0]),
   "no list 'images'": lambda content: content.pop("images"),
-  "found 0; is it an instances file": lambda content: content["categories"][
+  "found none; is it an instances file": lambda content: content["categories"][
     0
   ].pop("keypoints"),
   "category 'person' has 2 keypoints, but skeleton coco17 has 17": (
@@ -179,7 +179,7 @@ def test_missing_files_are_named(make_coco, tmp_path):
     ("images", "file_name", 5, "file_name 5, wanted a text"),
     ("annotations", "id", 10**30, "wanted a whole number"),
     ("annotations", "area", 10**400, "wanted a number"),
-    ("categories", "keypoints", 17, "wanted one category with keypoints"),
+    ("categories", "keypoints", 17, "wanted a category with keypoints"),
   ],
 )
 def test_values_of_another_kind_are_named_once(
@@ -198,7 +198,7 @@ def test_values_of_another_kind_are_named_once(
         "keypoints": [1, 1, 2] * 17,
       }
     ],
-    "categories": [{"id": 1, "name": "person", "keypoints": ["k"] * 17}],
+    "categories": [{"id": 1, "name": "person", "keypoints": COCO17.keypoints}],
   }
   content[part][0][key] = value
   path = tmp_path / "annotations.json"

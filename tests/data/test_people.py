@@ -9,7 +9,6 @@ from pose_jax.data.people import (
   Dataset,
   People,
   concatenate,
-  concatenate_datasets,
 )
 from pose_jax.skeleton import COCO17, LSP14
 
@@ -128,15 +127,6 @@ def test_concatenation_refuses_mixed_skeletons_and_shared_ids():
     concatenate([table(4), table(4, first_id=2)])
 
 
-def test_datasets_join_and_check_their_sources(tmp_path):
-  parts = []
-  for first_id in (1, 50):
-    people = table(4, first_id=first_id)
-    source = FolderImages(tmp_path, people.image_names)
-    parts.append(Dataset(f"set{first_id}", "train", people, source))
-  joined = concatenate_datasets(parts)
-  assert (joined.name, joined.split) == ("set1+set50", "train")
-  for i in range(4):
-    assert joined.images.name(i) == joined.people.image_names[i]
+def test_a_dataset_has_one_image_in_the_source_for_each_of_the_table(tmp_path):
   with pytest.raises(DataError, match="2 images in the table, 1 in the source"):
     Dataset("a", "b", table(), FolderImages(tmp_path, ("x",)))
