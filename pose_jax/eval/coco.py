@@ -11,11 +11,10 @@ there).
 import contextlib
 import dataclasses
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from pycocotools import coco, cocoeval
 
 from pose_jax.eval import results as results_lib
@@ -149,55 +148,3 @@ def _precision_curves(
     "OKS 0.75": precision[thresholds.index(0.75)],
     "mean": precision.mean(0),
   }
-
-
-def similarity(
-  kpts_xy_img: Float[np.ndarray, "*n K 2"],
-  people: results_lib.PeopleTable,
-  rows: Int[np.ndarray, "*n"],
-) -> tuple[Float[np.ndarray, "*n K"], Bool[np.ndarray, "*n K"]]:
-  """Similarity of single keypoints to a person's, and which are labelled.
-
-  exp(-d^2 / (2 area (2 sigma_i)^2)), in [0, 1]; its mean over the labelled
-  keypoints is COCO's OKS for a person who has any.
-  """
-  sigmas = np.array(people.skeleton.oks_sigmas, np.float64)
-  truth = np.asarray(people.kpts_xy_img, np.float64)[rows]
-  area = np.asarray(people.area, np.float64)[rows][..., None]
-  squared = ((np.asarray(kpts_xy_img, np.float64) - truth) ** 2).sum(-1)
-  exponent = squared / ((2 * sigmas) ** 2 * 2 * (area + np.spacing(1)))
-  return np.exp(-exponent), np.asarray(people.vis)[rows] > 0
-
-
-def oks(
-  kpts_xy_img: Float[np.ndarray, "*n K 2"],
-  people: results_lib.PeopleTable,
-  rows: Int[np.ndarray, "*n"],
-) -> Float[np.ndarray, "*n"]:
-  """COCO's OKS between keypoints and person `rows`; 0 if none is labelled."""
-  each, labelled = similarity(kpts_xy_img, people, rows)
-  total = np.where(labelled, each, 0).sum(-1)
-  return total / np.maximum(labelled.sum(-1), 1)
-
-
-def best_match(
-  results: Sequence[dict[str, Any]], people: results_lib.PeopleTable
-) -> Int[np.ndarray, "N"]:
-  """Index of the result most like each person of the table, by OKS.
-
-  -1 where the person's image has no result. For looking at predictions that
-  do not say whom they belong to; no score is made from it.
-  """
-  by_image: dict[int, list[int]] = {}
-  for i, entry in enumerate(results):
-    by_image.setdefault(entry["image_id"], []).append(i)
-  best = np.full(len(people), -1)
-  for row in range(len(people)):
-    image_id = int(people.image_ids[people.image_index[row]])
-    candidates = by_image.get(image_id, [])
-    if candidates:
-      kpts = np.array([results[i]["keypoints"] for i in candidates], np.float64)
-      points = kpts.reshape(len(candidates), -1, 3)[..., :2]
-      alike = oks(points, people, np.full(len(candidates), row))
-      best[row] = candidates[int(alike.argmax())]
-  return best

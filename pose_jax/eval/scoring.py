@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.eval import coco, pck, results
+from pose_jax.eval import coco, oks, pck, results
 from pose_jax.skeleton import Skeleton
 
 METRICS = ("coco", "pck")
@@ -138,7 +138,7 @@ def error_of(
   truth = np.asarray(people.kpts_xy_img)
 
   def by_oks(kpts_xy_img, rows):
-    return 1 - np.nan_to_num(coco.oks(kpts_xy_img, people, rows))
+    return 1 - np.nan_to_num(oks.oks_of_people(kpts_xy_img, people, rows))
 
   def by_distance(kpts_xy_img, rows):
     reference = pck.reference_length(
@@ -163,7 +163,7 @@ def _matched(
   if len(ids) == len(wanted) and set(ids) == set(wanted):
     return results.keypoints_of_people(predictions, usable)
   matched = np.full(shape, np.nan)
-  for row, i in enumerate(coco.best_match(predictions, usable)):
+  for row, i in enumerate(oks.best_match(predictions, usable)):
     if i >= 0:
       matched[row] = np.reshape(predictions[i]["keypoints"], (-1, 3))
   return matched
@@ -199,7 +199,9 @@ def _keypoint_rows(
     )
   ]
   if coco_scores:
-    each, _ = coco.similarity(matched[..., :2], usable, np.arange(len(usable)))
+    each, _ = oks.similarity_of_people(
+      matched[..., :2], usable, np.arange(len(usable))
+    )
     total = np.where(labelled, np.nan_to_num(each), 0).sum(0)
     for row, value in zip(rows, total, strict=True):
       row["similarity"] = (

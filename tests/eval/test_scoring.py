@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pose_jax.eval import coco, pck, scoring
+from pose_jax.eval import oks, pck, scoring
 from pose_jax.skeleton import LSP14
 
 
@@ -39,7 +39,7 @@ def test_error_by_oks_for_some_rows(make_people):
   kpts = people.kpts_xy_img[rows] + 3.0
   kpts[1] = np.nan
   error = scoring.error_of(("coco",), people)(kpts, rows)
-  expected = 1 - coco.oks(kpts[:1], people, rows[:1])
+  expected = 1 - oks.oks_of_people(kpts[:1], people, rows[:1])
   np.testing.assert_allclose(error, [expected[0], 1])
 
 
