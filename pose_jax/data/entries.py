@@ -28,6 +28,7 @@ def load(path: pathlib.Path, what: str) -> Any:
   """
   try:
     text = path.read_bytes()
+    text = text.decode(json.detect_encoding(text))  # lets go of the bytes
     with collector_off():
       return json.loads(text)
   except OSError as error:
