@@ -1,0 +1,75 @@
+"""How many images and people the published data sets have.
+
+What `launch.prepare` and the data check compare with: a download that broke
+off or a file of another release shows in these numbers.
+
+Sources: COCO 2017's keypoint files (149,813 and 6,352 people with keypoints
+are what HRNet's and SimpleBaseline's training logs say, too); MPII as split
+by Tompson et al., and its release v1.0; LSP and LSP-extended, Johnson and
+Everingham 2010 and 2011 (train and val of the latter by the rule in
+`leeds.open_lspet`).
+"""
+
+import dataclasses
+
+from pose_jax.data.people import People
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+  """Numbers of a split; None where not known for certain.
+
+  Attributes:
+    images: in the annotation file, those without people too.
+    people: rows, crowd regions too.
+    labelled: people with at least one labelled keypoint.
+  """
+
+  images: int | None = None
+  people: int | None = None
+  labelled: int | None = None
+
+
+PUBLISHED: dict[tuple[str, str], Counts] = {
+  ("coco", "train2017"): Counts(118_287, 262_465, 149_813),
+  ("coco", "val2017"): Counts(5_000, 11_004, 6_352),
+  ("mpii", "train"): Counts(people=22_246),
+  ("mpii", "valid"): Counts(people=2_958),
+  ("lsp", "train"): Counts(1_000, 1_000, 1_000),
+  ("lsp", "test"): Counts(1_000, 1_000, 1_000),
+  ("lspet", "train"): Counts(9_000, 9_000, 9_000),
+  ("lspet", "val"): Counts(1_000, 1_000, 1_000),
+  ("lspet", "all"): Counts(10_000, 10_000, 10_000),
+}
+
+
+def count(people: People) -> Counts:
+  """The numbers of a table."""
+  return Counts(
+    images=len(people.image_names),
+    people=len(people),
+    labelled=int((people.vis > 0).any(1).sum()),
+  )
+
+
+def difference(people: People, name: str, split: str) -> str | None:
+  """What differs from the published numbers, in words; None if nothing.
+
+  Args:
+    people: the table.
+    name: of the data set.
+    split: key in PUBLISHED; nothing is known of others, nor compared.
+  """
+  published = PUBLISHED.get((name, split), Counts())
+  found = count(people)
+  wrong = [
+    f"{getattr(published, what):,} {words} expected, "
+    f"{getattr(found, what):,} found"
+    for what, words in (
+      ("images", "images"),
+      ("people", "people"),
+      ("labelled", "people with keypoints"),
+    )
+    if getattr(published, what) not in (None, getattr(found, what))
+  ]
+  return "; ".join(wrong) or None
