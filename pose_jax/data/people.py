@@ -102,8 +102,14 @@ class People:
 
   def is_usable(self) -> Bool[np.ndarray, "N"]:
     """Which rows have something to learn from or to be measured on."""
-    is_labelled = (self.vis > 0).any(1)
-    return ~self.is_crowd & is_labelled & self._has_extent()
+    return self.is_croppable() & (self.vis > 0).any(1)
+
+  def is_croppable(self) -> Bool[np.ndarray, "N"]:
+    """Which rows are one person in a box of at least a pixel, labelled or not.
+
+    A detector's boxes are of this kind and never `is_usable`.
+    """
+    return ~self.is_crowd & self._has_extent()
 
   def usable(self) -> "People":
     """Rows with a labelled keypoint and a box with area; no crowds."""
