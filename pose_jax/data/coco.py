@@ -24,6 +24,7 @@ def open_coco(
   alternatives: Sequence[Skeleton] = (),
   name: str = "coco",
   split: str = "",
+  check_images: bool = True,
 ) -> Dataset:
   """All people of a COCO keypoint file, crowd regions too; reads no image.
 
@@ -39,6 +40,7 @@ def open_coco(
       the one whose names are the file's.
     name: what reports call the dataset.
     split: likewise.
+    check_images: False leaves it to the reader to miss an image file.
   Raises:
     DataError: if a file, a key or an image is missing or a number is not
       one; names the file and the entry.
@@ -84,7 +86,8 @@ def open_coco(
   except DataError as error:
     raise DataError(f"{path}: {error}") from None
   source = FolderImages(pathlib.Path(images), people.image_names)
-  source.check()
+  if check_images:
+    source.check()
   return Dataset(name, split, people, source)
 
 

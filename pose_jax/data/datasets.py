@@ -11,6 +11,7 @@ from pose_jax.data.leeds import open_lsp, open_lspet
 from pose_jax.data.mapping import fit, parse_keypoint_map
 from pose_jax.data.mixture import join, member_sections, weigh
 from pose_jax.data.people import Dataset
+from pose_jax.data.prepared import open_prepared
 from pose_jax.skeleton import COCO17, SKELETONS, Skeleton
 
 
@@ -29,9 +30,12 @@ def open_dataset(
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
       lspet: in folders of these names below root); `num_images` and `seed`
       (drawn: drawn below root on first use; `progress`, called with pictures
-      done and wanted, is optional). `weights`, how often an epoch shows the
-      people of each member, become their `repeats`; `keypoint_map` names
-      further counterparts. Missing values count as empty.
+      done and wanted, is optional). With `data_dir` the set is opened from
+      what `launch.prepare` wrote there, and root is not needed; with
+      `check_images` False a missing image is found when it is read.
+      `weights`, how often an epoch shows the people of each member, become
+      their `repeats`; `keypoint_map` names further counterparts. Missing
+      values count as empty.
     skeleton: what the model is built for; coco reads its file as having it,
       or the known one that the file's names are those of.
   Raises:
@@ -55,7 +59,36 @@ def open_dataset(
 
 def _open_member(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
   """One data set, from its own section."""
-  return DATASETS[section["name"]](section, skeleton)
+  if not section.get("data_dir"):
+    return DATASETS[section["name"]](section, skeleton)
+  split, options = prepared_as(section)
+  dataset = open_prepared(
+    section["data_dir"], section["name"], split, options=options
+  )
+  if section["name"] == "drawn":
+    dataset = dataclasses.replace(dataset, split=_drawn_split(section))
+  return dataset
+
+
+def prepared_as(section: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+  """What the prepared form of a data set is called.
+
+  Args:
+    section: of one data set, with the values of its raw form.
+  Returns:
+    The folder of its split, and the options that its table depends on.
+  Raises:
+    ValueError: if the section says too little.
+  """
+  name, split = section["name"], section.get("split")
+  if name == "drawn":
+    return _drawn_folder(section), {}
+  if name == "coco":
+    stem = pathlib.Path(section.get("annotations") or "").stem
+    if not (split or stem):
+      raise ValueError("dataset coco needs split or annotations")
+    return split or stem, {"annotations": stem} if stem else {}
+  return split or "train", {"boxes": section.get("boxes") or "keypoints"}
 
 
 def _root(section: Mapping[str, Any]) -> pathlib.Path:
@@ -78,21 +111,27 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
     skeleton=skeleton,
     alternatives=tuple(SKELETONS.values()),
     split=split if split and stem.endswith(split) else stem,
+    check_images=section.get("check_images", True),
   )
 
 
 def _drawn(section: Mapping[str, Any], _: Skeleton) -> Dataset:
-  num_images, seed = section["num_images"], section["seed"]
-  folder = _root(section) / f"{num_images}_of_seed_{seed}"
-  return dataclasses.replace(
-    open_drawn(
-      folder,
-      num_images=num_images,
-      seed=seed,
-      progress=section.get("progress"),
-    ),
-    split=f"{section.get('split') or ''} ({num_images} of seed {seed})".strip(),
+  dataset = open_drawn(
+    _root(section) / _drawn_folder(section),
+    num_images=section["num_images"],
+    seed=section["seed"],
+    progress=section.get("progress"),
   )
+  return dataclasses.replace(dataset, split=_drawn_split(section))
+
+
+def _drawn_folder(section: Mapping[str, Any]) -> str:
+  return f"{section['num_images']}_of_seed_{section['seed']}"
+
+
+def _drawn_split(section: Mapping[str, Any]) -> str:
+  pictures = f"({section['num_images']} of seed {section['seed']})"
+  return f"{section.get('split') or ''} {pictures}".strip()
 
 
 def _leeds(open_it: Callable[..., Dataset], folder: str):
@@ -101,6 +140,7 @@ def _leeds(open_it: Callable[..., Dataset], folder: str):
       _root(section) / folder,
       section.get("split") or "train",
       boxes=section.get("boxes") or "keypoints",
+      check_images=section.get("check_images", True),
     )
 
   return open_section

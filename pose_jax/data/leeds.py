@@ -28,7 +28,11 @@ _LSPET_FIRST_ID = 10_000  # keeps ids apart when the two sets are joined
 
 
 def open_lsp(
-  root: str | pathlib.Path, split: str = "train", *, boxes: str = "keypoints"
+  root: str | pathlib.Path,
+  split: str = "train",
+  *,
+  boxes: str = "keypoints",
+  check_images: bool = True,
 ) -> Dataset:
   """LSP: images 1-1000 train, 1001-2000 test; reads no image.
 
@@ -39,6 +43,7 @@ def open_lsp(
     split: "train" or "test".
     boxes: "keypoints", the box round the labelled keypoints, or "image", the
       whole image, whose size is read from the file's header.
+    check_images: False leaves it to the reader to miss an image file.
   Raises:
     DataError: if a file is missing or not as the release has it.
     ValueError: on an unknown split or kind of box.
@@ -46,11 +51,16 @@ def open_lsp(
   splits = {"train": np.arange(1, 1001), "test": np.arange(1001, 2001)}
   joints = _joints(pathlib.Path(root), 2000)
   numbers = _choice("split", split, splits)
-  return _open("lsp", root, split, boxes, joints, numbers, "im{:04d}", _LSP_VIS)
+  source = _images(root, numbers, "im{:04d}", check_images)
+  return _open("lsp", source, split, boxes, joints, numbers, _LSP_VIS)
 
 
 def open_lspet(
-  root: str | pathlib.Path, split: str = "train", *, boxes: str = "keypoints"
+  root: str | pathlib.Path,
+  split: str = "train",
+  *,
+  boxes: str = "keypoints",
+  check_images: bool = True,
 ) -> Dataset:
   """LSP-extended, 10,000 images; reads no image.
 
@@ -66,21 +76,23 @@ def open_lspet(
   }
   joints = _joints(pathlib.Path(root), 10_000)
   numbers = _choice("split", split, splits)
-  return _open(
-    "lspet", root, split, boxes, joints, numbers, "im{:05d}", _LSPET_VIS
-  )
+  source = _images(root, numbers, "im{:05d}", check_images)
+  return _open("lspet", source, split, boxes, joints, numbers, _LSPET_VIS)
 
 
-def _open(name, root, split, boxes, joints, numbers, pattern, vis_of_flag):
+def _images(root, numbers, pattern: str, is_checked: bool) -> FolderImages:
+  names = (f"images/{pattern.format(number)}.jpg" for number in numbers)
+  source = FolderImages(pathlib.Path(root), tuple(names))
+  if is_checked:
+    source.check()
+  return source
+
+
+def _open(name, source, split, boxes, joints, numbers, vis_of_flag):
   _choice("boxes", boxes, dict.fromkeys(BOXES))
   rows = joints[numbers - 1]
   vis = vis_of_flag[rows[..., 2].astype(int)]
   kpts_xy_img = np.where(vis[..., None] > 0, rows[..., :2] - 1, 0)
-  source = FolderImages(
-    pathlib.Path(root),
-    tuple(f"images/{pattern.format(number)}.jpg" for number in numbers),
-  )
-  source.check()
   kpts_box = _keypoint_boxes(kpts_xy_img, vis)
   image_hw = np.zeros((len(numbers), 2), np.int32)
   box = kpts_box
