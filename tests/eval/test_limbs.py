@@ -14,7 +14,7 @@ PAIRS = ((0, 1), (1, 2), (3, 0))
 def _people(num=40, seed=0):
   rng = np.random.default_rng(seed)
   truth = rng.integers(0, 30, (num, 4, 2)).astype(float)
-  kpts = truth + rng.integers(-4, 5, truth.shape)
+  kpts = truth + rng.integers(-5, 6, truth.shape)
   labelled = rng.random((num, 4)) > 0.2
   truth[0, 1] = truth[0, 0]  # a limb without length
   labelled[1] = False
@@ -44,7 +44,7 @@ def test_agrees_with_a_slow_loop(rule, threshold):
   assert result.num_people == len(with_limb)
   assert result.num_without_reference == len(kpts) - len(with_limb) > 0
   np.testing.assert_allclose(result.mean, (correct / count).mean())
-  assert 0.05 < result.mean[0] < 0.95
+  assert 0 < result.mean[0] < 1
 
 
 def test_strict_and_loose_by_hand():
