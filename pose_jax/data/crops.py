@@ -1,6 +1,6 @@
 """Rows of the table and their warps, cut into a batch of crops.
 
-What training and evaluation share: one decode and one affine warp a person.
+One decode and one affine warp a person.
 """
 
 import dataclasses
@@ -31,9 +31,16 @@ class Crops:
   def center_size(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return self.frames.center_size(self.dataset.people.box_xywh_img[rows])
 
-  def batch(self, rows: np.ndarray, warps: Sequence[Warp]) -> Batch:
+  def batch(
+    self,
+    rows: np.ndarray,
+    warps: Sequence[Warp],
+    center_size: tuple[np.ndarray, np.ndarray] | None = None,
+  ) -> Batch:
+    """Crops of the rows' boxes, or of what `center_size` says instead."""
     people = self.dataset.people
-    matrix = crop_from_img(self.frames, *self.center_size(rows), warps)
+    center_xy_img, size_wh_img = center_size or self.center_size(rows)
+    matrix = crop_from_img(self.frames, center_xy_img, size_wh_img, warps)
     kpts_xy_crop, vis = warp_keypoints(
       people.kpts_xy_img[rows],
       people.vis[rows],

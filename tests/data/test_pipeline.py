@@ -6,14 +6,12 @@ import pytest
 from pose_jax.data import augment
 from pose_jax.data.augment import Augmentation
 from pose_jax.data.coco import open_coco
-from pose_jax.data.eval_batches import (
-  make_eval_batches,
-  num_eval_batches,
-)
+from pose_jax.data.half_body import half_body
 from pose_jax.data.images import DataError
 from pose_jax.data.pipeline import (
   make_batches,
   steps_per_epoch,
+  training_batches,
 )
 from pose_jax.geometry import Frames, transform
 
@@ -160,39 +158,6 @@ def test_unusable_people_never_appear(dataset):
   assert {1004, 1009}.isdisjoint(seen.tolist())
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
-def test_evaluation_shows_everybody_once_in_order(dataset, num_processes):
-  shards = [
-    list(
-      make_eval_batches(
-        dataset, FRAMES, batch_size=4, process=(index, num_processes)
-      )
-    )
-    for index in range(num_processes)
-  ]
-  count = num_eval_batches(dataset, batch_size=4, num_processes=num_processes)
-  assert {len(shard) for shard in shards} == {count}
-  assert count == {1: 6, 2: 3}[num_processes]
-  steps = [part for parts in zip(*shards, strict=True) for part in parts]
-  valid = np.concatenate([batch["valid"] for batch in steps])
-  rows = rows_of(steps)
-  np.testing.assert_array_equal(rows[valid], np.arange(22))
-  assert (rows[~valid] == 21).all() and len(valid) == 24
-  assert all(batch["image"].shape == (4, 64, 48, 3) for batch in steps)
-
-
-def test_evaluation_crops_lead_back_to_the_image(dataset):
-  people = dataset.people.usable()
-  for batch in make_eval_batches(dataset, FRAMES, batch_size=8):
-    kpts_xy_hm = transform(batch["kpts_xy_crop"], FRAMES.hm_from_crop)
-    back = transform(kpts_xy_hm, batch["img_from_hm"])
-    np.testing.assert_allclose(
-      back, people.kpts_xy_img[batch["person"]], atol=1e-3
-    )
-    np.testing.assert_array_equal(batch["vis"], people.vis[batch["person"]])
-    assert "sample_seed" not in batch
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_truncated_image_reaches_the_caller_by_name(dataset, workers):
   path = dataset.images.root / "005.jpg"
@@ -201,8 +166,6 @@ def test_a_truncated_image_reaches_the_caller_by_name(dataset, workers):
     DataError, match=r"cannot decode image '005.jpg' \(500 by"
   ):
     batches(dataset, num_workers=workers, num_threads=1)
-  with pytest.raises(DataError, match="'005.jpg'"):
-    list(make_eval_batches(dataset, FRAMES, batch_size=4, num_workers=workers))
 
 
 def test_an_image_that_vanishes_is_named(dataset):
@@ -212,9 +175,6 @@ def test_an_image_that_vanishes_is_named(dataset):
 
 
 def test_impossible_requests_are_refused_at_once(dataset):
-  nobody = dataclasses.replace(
-    dataset, people=dataset.people.select(np.array([4]))
-  )
   refused = {
     "^coco has 22 usable people, fewer than one batch of 23": dict(
       batch_size=23
@@ -229,5 +189,143 @@ def test_impossible_requests_are_refused_at_once(dataset):
   for message, options in refused.items():
     with pytest.raises(ValueError, match=message):
       batches(dataset, **options)
-  with pytest.raises(ValueError, match="no usable people: nothing to evaluate"):
-    make_eval_batches(nobody, FRAMES, batch_size=4)
+
+
+def weighted(dataset, repeats):
+  column = np.resize(np.asarray(repeats, np.float32), len(dataset.people))
+  people = dataclasses.replace(dataset.people, repeats=column)
+  return dataclasses.replace(dataset, people=people)
+
+
+def test_weighted_batches_are_the_same_however_they_are_made(dataset):
+  heavy = weighted(dataset, [0.5, 2.25, 1.0])
+  steps = steps_per_epoch(heavy, batch_size=6)
+  usable = heavy.people.usable().repeats.sum()
+  assert steps == int(usable) // 6 > 22 // 6
+  whole = batches(heavy, num_steps=2 * steps + 2, batch_size=6)
+  for workers, threads in ((0, 3), (2, 1)):
+    got = batches(
+      heavy,
+      num_steps=2 * steps + 2,
+      batch_size=6,
+      num_workers=workers,
+      num_threads=threads,
+    )
+    assert_same(got, whole)
+  for start in (1, steps, steps + 1):
+    rest = batches(
+      heavy, num_steps=2 * steps + 2, batch_size=6, start_step=start
+    )
+    assert_same(rest, whole[start:])
+  shards = [
+    batches(heavy, num_steps=2 * steps + 2, batch_size=2, process=(index, 3))
+    for index in range(3)
+  ]
+  joined = [
+    {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    for parts in zip(*shards, strict=True)
+  ]
+  assert_same(joined, whole)
+
+
+def test_a_person_shown_twice_in_an_epoch_is_not_shown_alike(dataset):
+  heavy = weighted(dataset, 3.0)
+  steps = batches(heavy, num_steps=11, batch_size=6)  # one epoch of 66
+  rows = rows_of(steps)
+  assert (np.bincount(rows) == 3).all()
+  seeds = np.concatenate([batch["sample_seed"] for batch in steps])
+  assert len(set(seeds.tolist())) == 66
+  matrices = np.concatenate([batch["crop_from_img"] for batch in steps])
+  for row in range(22):
+    mine = matrices[rows == row]
+    assert len(np.unique(mine.reshape(3, 6), axis=0)) == 3
+
+
+def test_weights_of_one_change_nothing(dataset):
+  assert_same(batches(weighted(dataset, 1.0)), batches(dataset))
+
+
+def test_too_light_a_data_set_is_refused_with_its_weighted_number(dataset):
+  with pytest.raises(ValueError, match="22 usable people, 2 once weighted"):
+    batches(weighted(dataset, 0.1))
+
+
+def test_flips_of_a_batch_go_together_on_all_processes(dataset):
+  chus = dataclasses.replace(AUGMENTATION, flip_per_batch=True)
+  shards = [
+    batches(
+      dataset, augmentation=chus, num_steps=40, batch_size=2, process=(i, 3)
+    )
+    for i in range(3)
+  ]
+  matrices = np.array(
+    [[step["crop_from_img"] for step in shard] for shard in shards]
+  )
+  is_flipped = np.linalg.det(matrices[..., :2]) < 0  # [process, step, row]
+  assert (is_flipped == is_flipped[:1, :, :1]).all()
+  assert 8 <= is_flipped[0, :, 0].sum() <= 32
+
+
+def test_half_bodies_crop_what_half_body_says(dataset):
+  halves = Augmentation(
+    half_body_probability=0.5, half_body_upper_probability=0.5
+  )
+  source = training_batches(
+    dataset, FRAMES, batch_size=8, seed=3, augmentation=halves, num_steps=6
+  )
+  people = dataset.people.usable()
+  seen = []
+  for i in range(len(source)):
+    drawn, batch = source.samples(i), source[i]
+    for b, (row, warp) in enumerate(zip(drawn.rows, drawn.warps, strict=True)):
+      center, size = FRAMES.center_size(people.box_xywh_img[row])
+      if warp.half:
+        found = half_body(
+          people.kpts_xy_img[row],
+          people.vis[row] > 0,
+          people.skeleton,
+          FRAMES,
+          wanted=warp.half,
+        )
+        center, size = found.center_xy_img, found.size_wh_img
+      matrix = FRAMES.crop_from_img(center, size)
+      np.testing.assert_allclose(batch["crop_from_img"][b], matrix, rtol=1e-4)
+      kpts = transform(people.kpts_xy_img[row], matrix)
+      np.testing.assert_allclose(batch["kpts_xy_crop"][b], kpts, atol=1e-2)
+      seen.append(warp.half)
+  assert {None, "upper", "lower"} == set(seen)
+
+
+def test_people_with_few_keypoints_stay_whole(dataset):
+  vis = dataset.people.vis.copy()
+  vis[:, 9:] = 0
+  vis[::2, 9] = 1  # every second person has ten, the others nine
+  people = dataclasses.replace(dataset.people, vis=vis)
+  source = training_batches(
+    dataclasses.replace(dataset, people=people),
+    FRAMES,
+    batch_size=22,
+    seed=3,
+    augmentation=Augmentation(
+      half_body_probability=1.0, half_body_min_keypoints=10
+    ),
+    num_steps=1,
+  )
+  drawn = source.samples(0)
+  num = (people.usable().vis[drawn.rows] > 0).sum(1)
+  for warp, labelled in zip(drawn.warps, num, strict=True):
+    assert (warp.half is not None) == (labelled >= 10)
+  assert {9, 10} <= set(num)
+
+
+def test_half_bodies_leave_the_other_draws(dataset):
+  with_halves = dataclasses.replace(AUGMENTATION, half_body_probability=0.5)
+  a, b = (
+    training_batches(
+      dataset, FRAMES, batch_size=8, seed=3, augmentation=x, num_steps=2
+    ).samples(1)
+    for x in (AUGMENTATION, with_halves)
+  )
+  np.testing.assert_array_equal(a.sample_seed, b.sample_seed)
+  assert a.warps == tuple(dataclasses.replace(w, half=None) for w in b.warps)
+  assert any(w.half for w in b.warps)
