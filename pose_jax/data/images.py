@@ -120,7 +120,7 @@ class ConcatenatedImages:
     source, i = self._locate(i)
     return source.read(i)
 
-  def _locate(self, i: Row) -> tuple[ImageSource, int]:
+  def _locate(self, i: Row) -> tuple[ImageSource, Row]:
     for source in self.sources:
       if i < len(source):
         return source, i

@@ -135,7 +135,7 @@ def fit(
   return fitted
 
 
-def parse_keypoint_map(entries: Sequence[str]) -> dict[str, str]:
+def parse_keypoint_map(entries: Sequence[object]) -> dict[str, str]:
   """("neck=upper_neck", "head_top=") as wanted keypoint -> the data's own.
 
   Raises:

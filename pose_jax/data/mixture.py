@@ -47,7 +47,7 @@ def member_sections(section: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def weigh(
-  datasets: Sequence[Dataset], weights: Sequence[float]
+  datasets: Sequence[Dataset], weights: Sequence[int | float]
 ) -> list[Dataset]:
   """The data sets with their people's `repeats` times the set's weight.
 
