@@ -88,7 +88,8 @@ def prepared_as(section: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     if not (split or stem):
       raise ValueError("dataset coco needs split or annotations")
     return split or stem, {"annotations": stem} if stem else {}
-  return split or "train", {"boxes": section.get("boxes") or "keypoints"}
+  options = {"boxes": section.get("boxes") or "keypoints"}
+  return split or "train", options if name in ("lsp", "lspet") else {}
 
 
 def _root(section: Mapping[str, Any]) -> pathlib.Path:

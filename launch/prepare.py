@@ -1,0 +1,210 @@
+"""Prepares a data set: one pass over raw files, TFDS shards behind it.
+
+    python -m launch.prepare --dataset=NAME --source=DIR --data_dir=DIR
+
+  coco    DIR as released: annotations/person_keypoints_{train,val}2017.json
+          and {train,val}2017/; or, also for data of one's own in this format,
+          --annotations=FILE --images=FOLDER (below DIR) --split=NAME
+          [--skeleton=FILE.toml]
+  mpii    DIR has {train,valid}.json or annot/{train,valid}.json, and images/
+  lsp     DIR has lsp/joints.mat and lsp/images
+  lspet   DIR has lspet/joints.mat and lspet/images
+  drawn   --num_images=N --seed=S; drawn in DIR
+
+Without --split all splits that are there. Configs then take data_dir instead
+of root: --config.data.train.data_dir=DIR. Every image is decoded once; broken
+ones are skipped and listed in skipped.json. Killed and started again, it goes
+on where it was; what is finished is not written again.
+"""
+
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+from launch import doorway
+from launch.mistakes import ConfigError, suggest
+from launch.progress import ProgressBar
+from pose_jax.data import counts
+from pose_jax.data.builders import write_prepared
+from pose_jax.data.datasets import DATASETS, prepared_as
+from pose_jax.data.people import DataError, Dataset
+from pose_jax.data.prepared import SKIPPED, VERSION, set_folder
+from pose_jax.skeleton import COCO17
+from pose_jax.skeleton_file import find_skeleton
+
+_DATASET = flags.DEFINE_string(
+  "dataset", None, f"One of {', '.join(DATASETS)}."
+)
+_SOURCE = flags.DEFINE_string("source", None, "Folder of the raw files.")
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Where prepared sets go: DATA_DIR/NAME/SPLIT/VERSION."
+)
+_SPLIT = flags.DEFINE_string("split", "", "Only this split.")
+_ANNOTATIONS = flags.DEFINE_string(
+  "annotations", "", "coco: JSON file below the source."
+)
+_IMAGES = flags.DEFINE_string(
+  "images", "", "coco: folder of the images below the source."
+)
+_SKELETON = flags.DEFINE_string(
+  "skeleton", "", "coco: what the keypoints are, a name or a TOML file."
+)
+_BOXES = flags.DEFINE_enum(
+  "boxes", "keypoints", ["keypoints", "image"], "lsp, lspet: boxes of people."
+)
+_NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "drawn: how many.")
+_SEED = flags.DEFINE_integer("seed", 0, "drawn: of the pictures.")
+_SUBSET = flags.DEFINE_bool(
+  "subset", False, "The source is a part of the published set, on purpose."
+)
+_MAX_SKIPPED = flags.DEFINE_float(
+  "max_skipped",
+  0.01,
+  "Share of the images that may be broken before preparing fails.",
+  lower_bound=0.0,
+  upper_bound=1.0,
+)
+# Splits of the sets that have fixed ones; LSP-extended's "all" is its others.
+_SPLITS = {
+  "coco": ("train2017", "val2017"),
+  "mpii": ("train", "valid"),
+  "lsp": ("train", "test"),
+  "lspet": ("train", "val"),
+}
+
+
+def main() -> None:
+  """Prepares one split after the other."""
+  for flag in (_DATASET, _SOURCE, _DATA_DIR):
+    if not flag.value:
+      doorway.fail(
+        "--dataset=NAME, --source=FOLDER and --data_dir=FOLDER must be given, "
+        "for example --dataset=coco --source=coco --data_dir=prepared"
+      )
+  if _DATASET.value not in DATASETS:
+    doorway.fail(
+      f"--dataset is {_DATASET.value!r}: {suggest(_DATASET.value, DATASETS)}"
+    )
+  try:
+    for section in _sections():
+      _prepare(section)
+  except KeyboardInterrupt:
+    doorway.fail("interrupted; the same command goes on where it was")
+
+
+def _sections() -> list[dict[str, Any]]:
+  """A section of a config for every split to be prepared.
+
+  Raises:
+    ConfigError: if flags are missing.
+    DataError: if the source has none of the splits.
+  """
+  name, source = _DATASET.value, pathlib.Path(_SOURCE.value)
+  section = {
+    "name": name,
+    "root": str(source),
+    "annotations": _ANNOTATIONS.value,
+    "images": _IMAGES.value,
+    "split": _SPLIT.value,
+    "boxes": _BOXES.value,
+    "num_images": _NUM_IMAGES.value,
+    "seed": _SEED.value,
+    "progress": ProgressBar("drawing", "pictures"),
+    "check_images": False,  # a missing one is skipped as a broken one is
+  }
+  if name == "drawn" and _NUM_IMAGES.value < 1:
+    raise ConfigError("--num_images must say how many pictures to draw")
+  if name == "drawn" or _ANNOTATIONS.value:
+    return [section]
+  splits = (_SPLIT.value,) if _SPLIT.value else _SPLITS[name]
+  sections = [_of_split(section, split) for split in splits]
+  there = [s for s in sections if _is_there(s)]
+  if not there and not _SPLIT.value:
+    raise DataError(
+      f"{source} has no {' or '.join(s['annotations'] for s in sections)}: "
+      "name the annotations with --annotations=FILE --images=FOLDER"
+    )
+  return there or sections
+
+
+def _of_split(section: Mapping[str, Any], split: str) -> dict[str, Any]:
+  section = dict(section) | {"split": split}
+  if section["name"] == "coco":
+    section["annotations"] = f"annotations/person_keypoints_{split}.json"
+    section["images"] = section["images"] or split
+  return section
+
+
+def _is_there(section: Mapping[str, Any]) -> bool:
+  """Whether the source has the split; only COCO's may come one by one."""
+  return (
+    section["name"] != "coco"
+    or (pathlib.Path(section["root"]) / section["annotations"]).is_file()
+  )
+
+
+def _prepare(section: Mapping[str, Any]) -> None:
+  """Opens, compares, writes, tells."""
+  split, options = prepared_as(section)
+  skeleton = find_skeleton(_SKELETON.value) if _SKELETON.value else COCO17
+  dataset = DATASETS[section["name"]](section, skeleton)
+  title = f"{dataset.name} {split}"
+  compared = _compare(dataset)
+  _say(
+    f"{title}: {len(dataset.people):,} people in {len(dataset.images):,} "
+    f"images, {compared}"
+  )
+  start = time.monotonic()
+  info, was_there = write_prepared(
+    dataset,
+    _DATA_DIR.value,
+    split,
+    options=options,
+    source=str(pathlib.Path(_SOURCE.value).absolute()),
+    counts=compared,
+    max_skipped=_MAX_SKIPPED.value,
+    progress=ProgressBar(f"preparing {title}", "images"),
+  )
+  seconds = time.monotonic() - start
+  folder = set_folder(_DATA_DIR.value, dataset.name, split) / VERSION
+  _say(
+    f"{title}: already prepared in {folder}"
+    if was_there
+    else f"{title}: {info.num_images:,} images written to {folder} in "
+    f"{seconds:.1f} s"
+  )
+  if info.num_skipped:
+    _say(
+      f"{title}: {info.num_skipped} broken images skipped, with their people; "
+      f"{folder / SKIPPED} lists them"
+    )
+
+
+def _compare(dataset: Dataset) -> str:
+  """How the counts compare with the published ones, in words.
+
+  Raises:
+    DataError: if they differ and --subset is not given.
+  """
+  found = counts.difference(dataset.people, dataset.name, dataset.split)
+  if found is None:
+    is_known = (dataset.name, dataset.split) in counts.PUBLISHED
+    return "as published" if is_known else "no published counts to compare with"
+  if _SUBSET.value:
+    return f"a subset of the published set ({found})"
+  raise DataError(
+    f"{dataset.name} {dataset.split} in {_SOURCE.value} is not as published: "
+    f"{found}; is the download complete? If it is a part on purpose, give "
+    "--subset"
+  )
+
+
+def _say(text: str) -> None:
+  print(text, flush=True)
+
+
+if __name__ == "__main__":
+  doorway.run(main)
