@@ -13,12 +13,16 @@ def _dataset(name: str) -> ConfigDict:
   """Where people and pictures come from; see `pose_jax/data/datasets.py`."""
   return ConfigDict(
     dict(
-      name=name,  # coco, lsp, lspet, drawn; "a+b" joins two
+      # coco, lsp, lspet, drawn; "a+b" joins two, whose root, annotations,
+      # images, split and boxes may be joined by "+" likewise
+      name=name,
       root=placeholder(str),  # folder of the raw files; drawn writes there
       annotations="",  # coco: JSON file, below root
       images="",  # coco: folder of pictures, below root
       split="",  # lsp, lspet: train, test, val, all
       boxes="keypoints",  # lsp, lspet: box round keypoints, or whole image
+      weights=(),  # of joined sets: how often an epoch shows their people
+      keypoint_map=(),  # ("neck=nape",): skeleton's neck is the data's nape
       num_images=0,  # drawn
       seed=0,  # drawn
     )
@@ -31,7 +35,7 @@ def _data() -> ConfigDict:
     dict(
       train=_dataset("drawn"),
       eval=_dataset("drawn"),
-      skeleton="coco17",
+      skeleton="coco17",  # mpii16, lsp14, or one's own: FILE.toml
       crop_hw=(256, 192),  # network input, pixels
       alignment="corner",  # corner (HRNet's) or unit (DARK's)
       padding=1.25,  # growth of a box before it is cropped
@@ -138,11 +142,24 @@ def _eval() -> ConfigDict:
       every_steps=0,  # 0: at the end only
       batch_size=64,  # people, all devices of one process together
       metrics=("coco",),  # coco (AP, AR), pck (PCK@0.2)
+      boxes="ground_truth",  # a detector's results file, or moved_0.1: moved
       flip_test=True,
+      scales=(1.0,),  # of the test pyramid
+      clip_negative=False,  # maps below 0, before they are averaged over scales
       decoder="dark",  # argmax, quarter, dark, weighted
       blur_kernel=11,  # dark
       weighted_n=20,  # weighted
       weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map
+      nms="none",  # between people: none, oks, soft_oks
+      nms_threshold=0.9,  # OKS
+      nms_padded_area=False,  # True: area of the padded box, as HRNet's code
+      bootstrap_samples=1000,  # of the images, for 95 % intervals; 0: none
+      sweep=dict(  # further values; all combinations in the same pass
+        boxes=(),
+        flip_test=(),
+        scales=(),  # of pyramids: ((0.9, 1.0, 1.1),)
+        decoder=(),
+      ),
     )
   )
 

@@ -3,25 +3,21 @@
 Every wrong key and value is found in one go, each with what would be right.
 """
 
-import difflib
-import functools
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jax
 from ml_collections import ConfigDict
 
 from configs import base
+from launch.check_data import data_mistakes
+from launch.check_eval import eval_mistakes
+from launch.mistakes import ConfigError, suggest
 from pose_jax.codec.decode import DECODERS
 from pose_jax.data.augment import DISTRIBUTIONS, Augmentation
-from pose_jax.data.datasets import DATASETS
-from pose_jax.eval import coco
-from pose_jax.eval.scoring import METRICS, PCK_NAME
 from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, map_hw
-from pose_jax.skeleton import SKELETONS, Skeleton
+from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import (
   OPTIMIZERS,
@@ -32,16 +28,14 @@ from pose_jax.train.optimizer import (
 
 _CHOICES = {
   "data.alignment": ALIGNMENTS,
-  "data.skeleton": SKELETONS,
   "data.augmentation.scale_distribution": DISTRIBUTIONS,
   "data.augmentation.rotation_distribution": DISTRIBUTIONS,
-  "data.train.boxes": ("keypoints", "image"),
-  "data.eval.boxes": ("keypoints", "image"),
   "model.name": MODELS,
   "loss.name": LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,
   "eval.decoder": DECODERS,
+  "eval.nms": ("none", "oks", "soft_oks"),
 }
 _AT_LEAST = {  # smallest value that makes sense
   "seed": 0,
@@ -70,6 +64,7 @@ _AT_LEAST = {  # smallest value that makes sense
   "checkpoint.keep_best": 0,
   "eval.every_steps": 0,
   "eval.batch_size": 1,
+  "eval.bootstrap_samples": 0,
   "eval.weighted_n": 1,
   "eval.weighted_window": 0,
   "log.every_steps": 0,
@@ -83,28 +78,11 @@ _FRACTIONS = (
   "data.augmentation.rotation_probability",
   "data.augmentation.translation_probability",
   "data.augmentation.flip_probability",
+  "eval.nms_threshold",
   "optimizer.momentum",
   "optimizer.b1",
   "optimizer.b2",
 )
-
-
-class ConfigError(ValueError):
-  """What is wrong in a config, one sentence per mistake."""
-
-
-def suggest(word: str, known) -> str:
-  """' did you mean X?', or what there is."""
-  close = difflib.get_close_matches(str(word), [str(k) for k in known], 1)
-  if close:
-    return f"did you mean {close[0]}?"
-  return f"it can be {', '.join(str(k) for k in known)}"
-
-
-def score_names(config: ConfigDict) -> tuple[str, ...]:
-  """Scores that the config's evaluation gives."""
-  names = coco.NAMES if "coco" in config.eval.metrics else ()
-  return (*names, PCK_NAME) if "pck" in config.eval.metrics else names
 
 
 def check_config(
@@ -120,7 +98,7 @@ def check_config(
   """
   mistakes = list(_keys(config, base.get_config(), ""))
   if not mistakes:
-    mistakes = [*_values(config), *_data(config, parts)]
+    mistakes = [*_values(config), *data_mistakes(config, parts)]
   if not mistakes:
     mistakes = list(_together(config))
   if mistakes:
@@ -190,25 +168,10 @@ def _values(config: ConfigDict) -> Iterator[str]:
       yield f"{path} is {_at(config, path)}: it must be between 0 and 1"
 
 
-def _data(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
-  for part in parts:
-    section = config.data[part]
-    for name in section.name.split("+"):
-      if name not in DATASETS:
-        yield f"data.{part}.name is {name!r}: {suggest(name, DATASETS)}"
-    if section.name == "drawn" and section.num_images < 1:
-      yield f"data.{part}.num_images must say how many pictures to draw"
-    if section.root is None and section.name != "drawn":
-      yield (
-        f"data.{part}.root must be the folder of the data set: "
-        f"--config.data.{part}.root=FOLDER"
-      )
-
-
 def _together(config: ConfigDict) -> Iterator[str]:
   """What values say together; their own factories know best."""
-  skeleton = SKELETONS[config.data.skeleton]
-  crop_hw, settings = tuple(config.data.crop_hw), config.eval
+  skeleton = find_skeleton(config.data.skeleton)
+  crop_hw = tuple(config.data.crop_hw)
   if len(crop_hw) != 2:
     yield f"data.crop_hw is {crop_hw}: it must be (height, width)"
     return
@@ -220,7 +183,6 @@ def _together(config: ConfigDict) -> Iterator[str]:
   for what, make in (
     ("data.augmentation", lambda: Augmentation(**config.data.augmentation)),
     ("optimizer, schedule", lambda: _optimizer(config)),
-    ("eval.decoder", lambda: _decoded(config, crop_hw, skeleton)),
   ):
     try:
       make()
@@ -231,18 +193,7 @@ def _together(config: ConfigDict) -> Iterator[str]:
       yield f"data.{name} is {config.data[name]}: it must be three numbers"
   if min(config.data.std_rgb) <= 0:
     yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
-  if not settings.metrics or not set(settings.metrics) <= set(METRICS):
-    yield (
-      f"eval.metrics is {tuple(settings.metrics)}: it can hold "
-      f"{' and '.join(METRICS)}"
-    )
-  elif config.checkpoint.best_metric not in score_names(config):
-    yield (
-      f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
-      f"{suggest(config.checkpoint.best_metric, score_names(config))}"
-    )
-  if "pck" in settings.metrics and skeleton.pck_pair is None:
-    yield f"eval.metrics has pck, but {skeleton.name} has no reference pair"
+  yield from eval_mistakes(config, skeleton)
   if config.loss.ohkm_top_k > skeleton.num_keypoints:
     yield (
       f"loss.ohkm_top_k is {config.loss.ohkm_top_k}: {skeleton.name} has "
@@ -270,65 +221,3 @@ def _optimizer(config: ConfigDict) -> None:
     warmup_steps=schedule.warmup_steps,
   )
   make_optimizer(options.pop("name"), rate, **options)
-
-
-def _decoded(
-  config: ConfigDict, crop_hw: tuple[int, int], skeleton: Skeleton
-) -> None:
-  """Decodes maps of the config's size, without computing anything."""
-  hw = map_hw(config.model, crop_hw)
-  maps = jax.ShapeDtypeStruct((1, *hw, skeleton.num_keypoints), "float32")
-  jax.eval_shape(make_decoder(config.eval), maps)
-
-
-def make_decoder(settings: ConfigDict) -> Callable:
-  """heatmaps -> (kpts_xy_hm, score) of a config's eval section."""
-  options = {
-    "dark": {"blur_kernel": settings.blur_kernel},
-    "weighted": {
-      "n": settings.weighted_n,
-      "window": settings.weighted_window or None,
-    },
-  }
-  return functools.partial(
-    DECODERS[settings.decoder], **options.get(settings.decoder, {})
-  )
-
-
-# What may change between two starts of one run: where files lie, how results
-# are watched and how fast the host works, but nothing that a step computes.
-_MAY_CHANGE = (
-  *("data.eval", "data.train.root", "data.num_workers", "data.num_threads"),
-  *("checkpoint", "eval", "log"),
-)
-
-
-def check_same_run(saved: ConfigDict, config: ConfigDict, workdir: Any) -> None:
-  """Refuses to go on with a run under another config.
-
-  Args:
-    saved: config of the run in the workdir.
-    config: the one given now.
-  Raises:
-    ConfigError: naming the first key that differs.
-  """
-  before, now = (
-    _flat(json.loads(c.to_json_best_effort())) for c in (saved, config)
-  )
-  for path in sorted(before | now):
-    if path.startswith(_MAY_CHANGE) or before.get(path) == now.get(path):
-      continue
-    raise ConfigError(
-      f"{workdir} holds a run with {path}={before.get(path)}, this config has "
-      f"{now.get(path)}: give another --workdir, or the same config to go on"
-    )
-
-
-def _flat(config: Mapping, prefix: str = "") -> dict[str, Any]:
-  flat = {}
-  for key, value in config.items():
-    if isinstance(value, Mapping):
-      flat |= _flat(value, f"{prefix}{key}.")
-    else:
-      flat[prefix + key] = value
-  return flat

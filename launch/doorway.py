@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from launch.check import ConfigError, suggest
+from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
 from pose_jax.eval.results import ResultsError
+from pose_jax.skeleton_file import SkeletonError
 from pose_jax.train.checkpoint import CheckpointError
 from pose_jax.train.loop import NonFiniteLossError
 
@@ -34,6 +35,7 @@ PROCESS_ID = flags.DEFINE_integer(
 
 _USERS = (
   ConfigError,
+  SkeletonError,
   DataError,
   ResultsError,
   CheckpointError,
@@ -109,8 +111,16 @@ def _parse(argv: Sequence[str]) -> list[str]:
     fail(" ".join(f"--config: {error}".split()))
 
 
-def run(main: Callable[[], None]) -> None:
-  """Parses flags, calls `main`, turns users' errors into sentences."""
+def run(
+  main: Callable[[], None],
+  *,
+  completed: Callable[[Sequence[str]], Sequence[str]] = list,
+) -> None:
+  """Parses flags, calls `main`, turns users' errors into sentences.
+
+  Args:
+    completed: the command line as typed -> with what a command adds to it.
+  """
 
   def guarded(argv: Sequence[str]) -> None:
     if len(argv) > 1:
@@ -128,4 +138,4 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
       fail("interrupted; the same command goes on from the last checkpoint")
 
-  app.run(guarded, flags_parser=_parse)
+  app.run(guarded, flags_parser=lambda argv: _parse(completed(argv)))

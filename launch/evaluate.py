@@ -1,33 +1,42 @@
 """Evaluates checkpoints: `python -m launch.evaluate --workdir=W`.
 
-The config is the run's own unless --config gives another one (other data, say,
-or another decoder). With --predictions no network is run: a COCO results file
-is scored, or the ground truth itself.
+The config is the run's own unless --config gives another one; either way
+single values can be changed: `--config.eval.decoder=quarter`. --sweep measures
+in several ways at once, in one pass over the pictures. With --predictions no
+network is run: a COCO results file is scored, or the ground truth itself, and
+with --compare A B two such files are compared.
 """
 
 import pathlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from launch import doorway
 from launch.check import check_config
+from launch.choices import GROUND_TRUTH
 from launch.experiment import (
   Experiment,
   describe,
   make_experiment,
   open_part,
-  read_config,
 )
-from launch.measure import image_reader, make_evaluator
+from launch.measure import image_reader, make_evaluator, make_settings
+from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel, protocol
+from pose_jax.codec.decode import DECODERS
 from pose_jax.data.people import DataError, Dataset, People
-from pose_jax.eval.evaluator import Evaluation, score_predictions
+from pose_jax.eval import table
+from pose_jax.eval.evaluation import (
+  Evaluation,
+  compare_files,
+  score_predictions,
+)
+from pose_jax.eval.predictions import of_people
 from pose_jax.eval.record import folder_for, write
-from pose_jax.eval.results import results_from_keypoints
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.state import abstract_variables
@@ -41,6 +50,18 @@ _WORKDIR = flags.DEFINE_string(
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint", "latest", "latest, best or a step."
 )
+_BOXES = flags.DEFINE_string(
+  "boxes",
+  None,
+  "Boxes to predict in, for config.eval.boxes: a detector's COCO results file, "
+  "or ground_truth.",
+)
+_SWEEP = flags.DEFINE_list(
+  "sweep",
+  [],
+  "What to vary in one pass, of flip, decoder, boxes: all combinations of flip "
+  "test on and off, all decoders, ground truth beside the config's boxes.",
+)
 _WATCH = flags.DEFINE_bool(
   "watch",
   False,
@@ -53,24 +74,72 @@ _PREDICTIONS = flags.DEFINE_string(
   "COCO results file to score instead of a network's predictions; "
   "'ground_truth' feeds the annotations back (every score must be 1.000).",
 )
+_COMPARE = flags.DEFINE_list(
+  "compare", [], "Two COCO results files, A B: is their difference one?"
+)
 _WATCH_SECONDS = 10.0
+_SWEEPS = ("flip", "decoder", "boxes")
 
 
 def main() -> None:
-  """Scores checkpoints, or a file."""
+  """Scores checkpoints, or files."""
   if _WORKDIR.value is None:
     doorway.fail("--workdir=FOLDER must be given: a run's, or where to write")
   workdir = pathlib.Path(_WORKDIR.value)
-  config = _CONFIG.value or read_config(workdir)
+  if _CONFIG.value is None:
+    raise ConfigError(
+      f"{workdir} holds no config.json: is it a folder that launch.train "
+      "wrote? Else give --config"
+    )
+  config = _with_flags(_CONFIG.value)
   check_config(config, parts=("eval",))
   doorway.join_processes()
   experiment = make_experiment(config)
   dataset = open_part(experiment, "eval", workdir)
   _say(f"evaluating on {describe(dataset)}")
-  if _PREDICTIONS.value:
+  if _COMPARE.value:
+    _compare_files(experiment, dataset)
+  elif _PREDICTIONS.value:
     _score_file(experiment, dataset, workdir)
   else:
     _evaluate_checkpoints(experiment, dataset, workdir)
+
+
+def completed(argv: Sequence[str]) -> list[str]:
+  """The command line with what stands for itself.
+
+  `--compare A B` becomes one flag, and a run's own config is the config.
+  """
+  argv = list(argv)
+  if "--compare" in argv:
+    i = argv.index("--compare")
+    argv[i : i + 3] = ["--compare=" + ",".join(argv[i + 1 : i + 3])]
+  given = dict(word.partition("=")[::2] for word in argv)
+  if "--workdir" in given and not {"--config", "-config"} & set(given):
+    if (pathlib.Path(given["--workdir"]) / "config.json").is_file():
+      saved = pathlib.Path(__file__).with_name("saved_config.py")
+      argv.append(f"--config={saved}:{given['--workdir']}")
+  return argv
+
+
+def _with_flags(config: ConfigDict) -> ConfigDict:
+  """The config with what --boxes and --sweep say.
+
+  Raises:
+    ConfigError: for a sweep that there is not.
+  """
+  if _BOXES.value:
+    config.eval.boxes = _BOXES.value
+  for what in _SWEEP.value:
+    if what not in _SWEEPS:
+      raise ConfigError(f"--sweep has {what!r}: {suggest(what, _SWEEPS)}")
+  if "flip" in _SWEEP.value:
+    config.eval.sweep.flip_test = (True, False)
+  if "decoder" in _SWEEP.value:
+    config.eval.sweep.decoder = tuple(DECODERS)
+  if "boxes" in _SWEEP.value:
+    config.eval.sweep.boxes = (GROUND_TRUTH,)
+  return config
 
 
 def _score_file(
@@ -83,17 +152,32 @@ def _score_file(
     _ground_truth(dataset) if source == "ground_truth" else source,
     protocol=protocol.unknown(dataset.name, dataset.split, predictions=name),
     metrics=tuple(experiment.config.eval.metrics),
+    settings=make_settings(experiment.config),
   )
-  _show(found, workdir, f"predictions_{name}", experiment, dataset)
+  _show((found,), workdir, f"predictions_{name}", experiment, dataset)
+
+
+def _compare_files(experiment: Experiment, dataset: Dataset) -> None:
+  """Says whether the two files of --compare differ."""
+  if len(_COMPARE.value) != 2:
+    raise ConfigError(
+      f"--compare needs two COCO results files, got {len(_COMPARE.value)}"
+    )
+  compared = compare_files(
+    dataset.people,
+    *_COMPARE.value,
+    metrics=tuple(experiment.config.eval.metrics),
+    settings=make_settings(experiment.config),
+  )
+  print(compared.describe(), flush=True)
 
 
 def _ground_truth(dataset: Dataset) -> list[dict]:
   """The annotations as if a network had predicted them, without doubt."""
   people = dataset.people.usable()
   score = (people.vis > 0).astype(np.float32)
-  return results_from_keypoints(
-    people, np.arange(len(people)), people.kpts_xy_img, score
-  )
+  rows = np.arange(len(people))
+  return of_people(people, rows, people.kpts_xy_img, score).to_results()
 
 
 def _evaluate_checkpoints(
@@ -156,13 +240,13 @@ def _training_people(
 
 
 def _show(
-  found: Evaluation,
+  found: Sequence[Evaluation],
   workdir: pathlib.Path,
   name: str,
   experiment: Experiment,
   dataset: Dataset,
 ) -> None:
-  """Writes the evaluation and prints scores, protocol and where it lies."""
+  """Writes the evaluations and prints scores, protocols and where they lie."""
   if parallel.process()[0] != 0:
     return
   folder = folder_for(workdir / "evaluation", name, found)
@@ -172,7 +256,9 @@ def _show(
     read_image=image_reader(dataset),
     hm_from_crop=experiment.frames.hm_from_crop,
   )
-  print(found.describe(), flush=True)
+  print(found[0].describe(), flush=True)
+  if len(found) > 1:
+    print(table.text_of(table.rows_of(found)), flush=True)
   print(f"report: {folder / 'report.html'}", flush=True)
 
 
@@ -182,4 +268,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-  doorway.run(main)
+  doorway.run(main, completed=completed)

@@ -16,7 +16,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from configs import base
-from launch.check import ConfigError
+from launch.mistakes import ConfigError
 from launch.progress import ProgressBar
 from pose_jax import parallel
 from pose_jax.data.augment import Augmentation
@@ -28,7 +28,8 @@ from pose_jax.data.pipeline import (
 )
 from pose_jax.geometry import Frames
 from pose_jax.models import make_model, map_hw
-from pose_jax.skeleton import SKELETONS, Skeleton
+from pose_jax.skeleton import Skeleton
+from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import make_optimizer, make_schedule
 from pose_jax.train.step import TargetRule, prepare_images, train_step
@@ -44,9 +45,12 @@ class Experiment:
   model: nn.Module
 
 
+_SKELETON = "skeleton.toml"
+
+
 def make_experiment(config: ConfigDict) -> Experiment:
   """Skeleton, geometry and network of a (checked) config."""
-  skeleton = SKELETONS[config.data.skeleton]
+  skeleton = find_skeleton(config.data.skeleton)
   crop_hw = tuple(config.data.crop_hw)
   frames = Frames(
     crop_hw=crop_hw,
@@ -60,6 +64,9 @@ def make_experiment(config: ConfigDict) -> Experiment:
 
 def read_config(workdir: pathlib.Path) -> ConfigDict:
   """The config that `launch.train` wrote into a workdir.
+
+  A skeleton of one's own is the copy that lies beside it, wherever the file
+  has gone.
 
   Raises:
     ConfigError: if there is none, or it is not one of this code's.
@@ -78,7 +85,19 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
     ) from error
   except (ValueError, TypeError, KeyError) as error:
     raise ConfigError(f"{path} cannot be read: {error}") from error
+  copy = workdir / _SKELETON
+  if config.data.skeleton.endswith(".toml") and copy.is_file():
+    config.data.skeleton = str(copy)
   return config.lock()
+
+
+def keep_skeleton(workdir: pathlib.Path, config: ConfigDict) -> None:
+  """Copies a skeleton of one's own to where `read_config` looks for it."""
+  if config.data.skeleton.endswith(".toml"):
+    content = pathlib.Path(config.data.skeleton).read_bytes()
+    temporary = workdir / f"{_SKELETON}.tmp"
+    temporary.write_bytes(content)
+    temporary.replace(workdir / _SKELETON)
 
 
 def _tuples(value: Any) -> Any:

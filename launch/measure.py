@@ -1,5 +1,6 @@
 """Config to evaluator: how an experiment's checkpoints are measured."""
 
+import dataclasses
 import pathlib
 import shutil
 import subprocess
@@ -7,18 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 import pose_jax
-from launch.check import make_decoder
 from launch.experiment import Experiment
 from launch.progress import ProgressBar
+from launch.ways import make_plan
 from pose_jax import parallel
 from pose_jax.data.eval_batches import make_eval_batches
 from pose_jax.data.images import decode as decode_image
 from pose_jax.data.people import Dataset
-from pose_jax.eval import pck
+from pose_jax.eval import pck, scoring
 from pose_jax.eval.evaluator import Evaluator
-from pose_jax.eval.predict import make_predict
+from pose_jax.eval.predict import make_predict, scales_of
 from pose_jax.protocol import Protocol
 
 
@@ -39,9 +41,8 @@ def code_version() -> str:
 def make_protocol(
   experiment: Experiment, dataset: Dataset, num_parameters: int | None
 ) -> Protocol:
-  """How this config measures."""
+  """What every measurement of this config has in common."""
   config, settings = experiment.config, experiment.config.eval
-  is_dark, is_weighted = (settings.decoder == n for n in ("dark", "weighted"))
   return Protocol(
     dataset=dataset.name,
     split=dataset.split,
@@ -51,10 +52,7 @@ def make_protocol(
     alignment=config.data.alignment,
     codec="unbiased" if config.loss.unbiased else "truncated",
     sigma_hm=config.loss.sigma_hm,
-    decoder=settings.decoder,
-    blur_kernel=settings.blur_kernel if is_dark else None,
-    decoder_n=settings.weighted_n if is_weighted else None,
-    decoder_window=(settings.weighted_window or None) if is_weighted else None,
+    decoder=None,
     num_parameters=num_parameters,
     code_version=code_version(),
     network=config.name,
@@ -76,53 +74,73 @@ def make_evaluator(
     num_parameters: of the network, for the protocol.
     training_people: table to take PCK's mean-pose baseline from, or None.
   """
-  config, model = experiment.config, experiment.model
-
-  def forward(variables, images):
-    return model.apply(variables, images, train=False)
-
-  def predict(with_heatmaps):
-    return parallel.parallel_predict(
-      make_predict(
-        forward,
-        experiment.frames,
-        permutation=experiment.skeleton.flip_permutation,
-        decoder=make_decoder(config.eval),
-        flip_test=config.eval.flip_test,
-        mean=tuple(config.data.mean_rgb),
-        std=tuple(config.data.std_rgb),
-        with_heatmaps=with_heatmaps,
-      )
-    )
-
-  baseline = None
-  if training_people is not None and "pck" in config.eval.metrics:
-    known = training_people.usable()
-    baseline = pck.mean_pose(
-      known.kpts_xy_img,
-      known.vis > 0,
-      known.box_xywh_img,
-      dataset.people.usable().box_xywh_img,
-    )
+  config = experiment.config
+  plan = make_plan(
+    experiment, dataset, make_protocol(experiment, dataset, num_parameters)
+  )
+  crops = dataclasses.replace(dataset, people=plan.crops)
+  scales = scales_of(plan.ways)
   return Evaluator(
-    predict(False),
+    _predict(experiment, plan.ways),
     dataset.people,
+    plan.boxes,
     lambda: make_eval_batches(
-      dataset,
+      crops,
       experiment.frames,
       batch_size=config.eval.batch_size,
+      scales=scales,
       process=parallel.process(),
       num_workers=config.data.num_workers,
       num_threads=config.data.num_threads or None,
       reduce=config.data.reduced_decoding,
     ),
-    protocol=make_protocol(experiment, dataset, num_parameters),
-    metrics=tuple(config.eval.metrics),
+    measurements=plan.measurements,
+    settings=make_settings(config),
     gather=parallel.gather_rows,
-    heatmaps_fn=predict(True),
-    baseline_xy_img=baseline,
+    heatmaps_fn=_predict(experiment, plan.ways, with_heatmaps=True),
+    shown_scale=scales.index(1.0),
+    baseline_xy_img=_mean_pose(experiment, dataset, training_people),
     progress=ProgressBar("evaluating", "people"),
     seed=config.seed,
+  )
+
+
+def make_settings(config: ConfigDict) -> scoring.Settings:
+  """What is computed besides the scores."""
+  return scoring.Settings(
+    num_samples=config.eval.bootstrap_samples, seed=config.seed
+  )
+
+
+def _predict(experiment: Experiment, ways, with_heatmaps: bool = False):
+  config, model = experiment.config, experiment.model
+
+  def forward(variables, images):
+    return model.apply(variables, images, train=False)
+
+  return parallel.parallel_predict(
+    make_predict(
+      forward,
+      experiment.frames,
+      ways,
+      permutation=experiment.skeleton.flip_permutation,
+      mean=tuple(config.data.mean_rgb),
+      std=tuple(config.data.std_rgb),
+      with_heatmaps=with_heatmaps,
+    )
+  )
+
+
+def _mean_pose(experiment: Experiment, dataset: Dataset, training_people):
+  """PCK's baseline: the mean training pose in everybody's box."""
+  if training_people is None or "pck" not in experiment.config.eval.metrics:
+    return None
+  known = training_people.usable()
+  return pck.mean_pose(
+    known.kpts_xy_img,
+    known.vis > 0,
+    known.box_xywh_img,
+    dataset.people.usable().box_xywh_img,
   )
 
 

@@ -14,12 +14,13 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from launch import doorway
-from launch.check import check_config, check_same_run
+from launch.check import check_config
 from launch.experiment import (
   Experiment,
   Plan,
   describe,
   fingerprint,
+  keep_skeleton,
   make_experiment,
   make_plan,
   make_run_optimizer,
@@ -29,6 +30,7 @@ from launch.experiment import (
   read_config,
 )
 from launch.measure import image_reader, make_evaluator
+from launch.same_run import check_same_run
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
 from pose_jax.eval.record import folder_for, write
@@ -133,12 +135,13 @@ def _train(
 
 
 def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
-  """Writes config.json; refuses a folder that holds another run."""
+  """Writes config.json and the skeleton; refuses another run's folder."""
   path = workdir / "config.json"
   if path.exists():
     check_same_run(read_config(workdir), config, workdir)
   if parallel.process()[0] == 0:
     workdir.mkdir(parents=True, exist_ok=True)
+    keep_skeleton(workdir, config)
     write_json(path, json.loads(config.to_json_best_effort()))
 
 
@@ -195,10 +198,10 @@ def _make_evaluate(
         read_image=image_reader(validation),
         hm_from_crop=experiment.frames.hm_from_crop,
       )
-    logbook.scalars(step, found.scores, prefix="eval")
-    logbook.say(f"step {step}: {found.describe()}")
+    logbook.scalars(step, found[0].scores, prefix="eval")
+    logbook.say(f"step {step}: {found[0].describe()}")
     logbook.say(f"report: {folder / 'report.html'}")
-    return found.scores
+    return found[0].scores
 
   return evaluate
 

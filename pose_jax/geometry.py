@@ -134,6 +134,20 @@ class Frames:
     offset = self._center(self.map_hw) - factor * self._center(self.crop_hw)
     return np.concatenate([factor * np.eye(2), offset[:, None]], 1)
 
+  def scaled_size(
+    self, size_wh_img: Float[np.ndarray, "*n 2"], scale: float | int
+  ) -> Float[np.ndarray, "*n 2"]:
+    """Size of a crop in which the person appears `scale` times as large."""
+    return (size_wh_img - self._inset) / scale + self._inset
+
+  def scaled_from_hm(self, scale: float | int) -> Float[np.ndarray, "2 3"]:
+    """Matrix from the heatmap of a crop to that of its `scaled_size`.
+
+    The same for everybody: crops of a test pyramid share their centre.
+    """
+    offset = (1 - scale) * self._center(self.map_hw)
+    return np.concatenate([scale * np.eye(2), offset[:, None]], 1)
+
   @property
   def mirror(self) -> Float[np.ndarray, "2 3"]:
     """Matrix that mirrors the crop left-right about its centre."""

@@ -27,6 +27,7 @@ class Protocol:
     flip_test: whether the mirror image was averaged in.
     flip_shift: heatmap columns by which the mirrored map was shifted.
     scales: factors of the test pyramid.
+    clip_negative: whether negative values of the maps were set to 0 first.
     alignment: "corner" or "unit" (geometry.py).
     codec: "truncated" or "unbiased" Gaussian that the network was trained on.
     sigma_hm: its sigma, heatmap pixels.
@@ -56,6 +57,7 @@ class Protocol:
   decoder: str | None
   box_file_sha256: str = ""
   scales: tuple[float, ...] | None = (1.0,)
+  clip_negative: bool = False
   blur_kernel: int | None = None
   decoder_n: int | None = None
   decoder_window: int | None = None
@@ -99,7 +101,8 @@ class Protocol:
       ("flip test", self._flip_text()),
       (
         "scales",
-        _text(self.scales and " ".join(f"{s:g}" for s in self.scales)),
+        _text(self.scales and " ".join(f"{s:g}" for s in self.scales))
+        + (", clipped at 0" if self.clip_negative else ""),
       ),
       ("alignment", _text(self.alignment)),
       ("targets", self._codec_text()),

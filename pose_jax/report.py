@@ -5,7 +5,7 @@ curves and pictures out on a `page.Page`.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class Findings:
     groups: name -> keypoints that are averaged (left and right).
     protocol: (what, how) pairs.
     scores: name -> value in [0, 1] or None.
+    intervals: name -> (low, high), 95 % over resampled images; may be empty.
+    ways: a heading and one row per measurement, if there are several.
     keypoints: rows with name, labelled and any of "PCK@..." and "similarity".
     seconds: stage -> wall seconds.
     precision, recall: name -> [R] precision, and the recall it is read at.
@@ -67,6 +69,10 @@ class Findings:
   recall: Float[np.ndarray, "R"]
   pck: Mapping[str, Float[np.ndarray, "T"]]
   thresholds: Float[np.ndarray, "T"]
+  intervals: Mapping[str, tuple[float, float]] = dataclasses.field(
+    default_factory=dict
+  )
+  ways: Sequence[Sequence[str]] = ()
   num_without_reference: int = 0
   random: tuple[Person, ...] = ()
   worst: tuple[Person, ...] = ()
@@ -105,10 +111,20 @@ def _headline(findings: Findings) -> tuple[tuple[str, str], ...]:
     cards.append((name, name, 100))
     cards.append((f"{name}_mean_pose", f"{name} of the mean pose", 100))
   return tuple(
-    (label, _number(findings.scores[key], times))
+    (
+      label + _interval(findings.intervals.get(key), times),
+      _number(findings.scores[key], times),
+    )
     for key, label, times in cards
     if key in findings.scores
   )
+
+
+def _interval(interval: tuple[float, float] | None, times: int) -> str:
+  if interval is None:
+    return ""
+  low, high = (_number(value, times) for value in interval)
+  return f" (95 %: {low} to {high})"
 
 
 def _number(value: float | None, times: int) -> str:
@@ -133,6 +149,14 @@ def _tables(findings: Findings):
   if "AP" in scores and not name:
     yield _keypoint_table(
       findings, "similarity", 1, "Similarity to the annotation, 0 to 1"
+    )
+  if findings.ways:
+    yield page.Table(
+      "Ways of measuring, one pass over the pictures",
+      tuple(findings.ways[0]),
+      tuple(tuple(row) for row in findings.ways[1:]),
+      "The first row is what the rest of the page shows. What all rows have in "
+      "common stands at the top.",
     )
   yield page.Table(
     "Time",

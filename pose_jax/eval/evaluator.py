@@ -1,14 +1,14 @@
-"""The evaluator: runs a network over a table of people and scores it.
+"""The evaluator: runs a network over a table of boxes and scores it.
 
 The same object serves the training loop and `launch.evaluate`. It gets the
-network as `predict_fn`, the data as a table and an iterator of batches, and
-gives an `Evaluation`: scores with their protocol, the predictions they were
-computed from, and a few people to look at; `record.write` puts them into a
-folder.
+network as `predict_fn`, the data as tables and an iterator of batches, and
+gives an `Evaluation` for every way in which it was asked to measure: scores
+with their protocol, the predictions they were computed from, and a few people
+to look at; `record.write` puts them into a folder. However many ways there
+are, every picture is read once and every crop goes through the network once.
 """
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,62 +16,58 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax import protocol as protocol_lib
-from pose_jax.eval import keepsakes, results, scoring, sweep
+from pose_jax.eval import keepsakes, nms, results, scoring, sweep
+from pose_jax.eval import predictions as predictions_lib
+from pose_jax.eval.boxes import Boxes
+from pose_jax.eval.evaluation import Evaluation, score_predictions
+from pose_jax.protocol import Protocol
 
 NUM_HEATMAPS = 3  # random and as many worst people whose heatmaps are shown
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Evaluation:
-  """What one evaluation found.
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+  """One way of measuring.
 
   Attributes:
-    scores: name -> value in [0, 1], None for "nothing to measure".
-    keypoints: one row per keypoint, see scoring.Scores.
-    predictions: list in COCO's results format, with person_id.
-    protocol: how the scores were measured.
-    seconds: stage -> wall seconds.
-    people: the ground truth; details: the full scores.
-    heatmaps: (row of people.usable(), crop [H, W, 3], heatmaps [h, w, K]) of
-      a few people.
+    protocol: how, in words; says which suppression between people there is.
+    way: index on the axis V of what the network's function returns.
+    origin: whose boxes, see `Boxes.origin`.
+    metrics: some of scoring.METRICS; those that compare person with person
+      need boxes that are a person's.
+    suppression: nms.KINDS.
+    suppression_threshold: OKS.
   """
 
-  scores: dict[str, float | None]
-  keypoints: tuple[dict[str, Any], ...]
-  predictions: list[dict[str, Any]]
-  protocol: protocol_lib.Protocol
-  seconds: dict[str, float]
-  people: results.PeopleTable
-  details: scoring.Scores
-  heatmaps: tuple[tuple[int, np.ndarray, np.ndarray], ...] = ()
-
-  def describe(self) -> str:
-    """The scores and their protocol on two lines."""
-    values = ", ".join(
-      f"{name} {'n/a' if value is None else f'{value:.3f}'}"
-      for name, value in self.scores.items()
-    )
-    return f"{values}\n  ({self.protocol.describe()})"
+  protocol: Protocol
+  way: int = 0
+  origin: int = 0
+  metrics: tuple[str, ...] = ("coco",)
+  suppression: str = "none"
+  suppression_threshold: float | int = 0.9
 
 
 class Evaluator:
-  """Predicts every usable person of a table once and scores the result.
+  """Predicts in every box once and scores in every way.
 
   Args:
-    predict_fn: (variables, host batch) -> kpts_xy_img [B, K, 2] and score
-      [B, K] as NumPy arrays (predict.make_predict, wrapped for the devices).
-    people: the whole ground truth; its `usable()` rows are predicted.
+    predict_fn: (variables, host batch) -> kpts_xy_img [B, V, K, 2] and score
+      [B, V, K] as NumPy arrays (predict.make_predict, wrapped for the
+      devices).
+    people: the whole ground truth.
+    boxes: what the batches' rows are.
     make_batches: called for each run, gives an iterator of host batches with
-      image, img_from_hm, person (row of `people.usable()`) and valid.
-    protocol: how the numbers are measured; `run` adds the step.
-    metrics: "coco", "pck" or both.
+      images [B, S, H, W, 3], img_from_hm, person (row of `boxes`) and valid.
+    measurements: the first one is the one that pictures are shown of.
+    settings: what is computed besides the scores.
     gather: joins the rows of all hosts (one host: leaves them).
     heatmaps_fn: like predict_fn, with "heatmaps" too: called once, with a few
       people, for the report. None: no heatmaps are shown.
+    shown_scale: index on the axis S of the crops that are shown with them.
     baseline_xy_img: the mean training pose in the box of each usable person
       (pck.mean_pose), scored beside the network.
-    progress: called with (people done on this host, people in the table).
+    progress: called with (boxes done on this host, boxes in the table).
+    seed: chooses the people whose heatmaps are shown.
   Raises:
     ValueError: for an unknown metric or one that the skeleton does not have.
   """
@@ -80,37 +76,45 @@ class Evaluator:
     self,
     predict_fn: Callable[[Any, sweep.Batch], sweep.Batch],
     people: results.PeopleTable,
+    boxes: Boxes,
     make_batches: Callable[[], Iterator[sweep.Batch]],
     *,
-    protocol: protocol_lib.Protocol,
-    metrics: Sequence[str] = ("coco",),
+    measurements: Sequence[Measurement],
+    settings: scoring.Settings = scoring.PLAIN,
     gather: Callable[[sweep.Batch], sweep.Batch] = dict,
     heatmaps_fn: Callable[[Any, sweep.Batch], sweep.Batch] | None = None,
+    shown_scale: int = 0,
     baseline_xy_img: Float[np.ndarray, "N K 2"] | None = None,
     progress: Callable[[int, int], None] = sweep.no_progress,
     seed: int = 0,
   ):
-    scoring.check_metrics(metrics, people.skeleton)
+    for measurement in measurements:
+      scoring.check_metrics(measurement.metrics, people)
     self._predict_fn = predict_fn
     self._people = people
     self._usable = people.usable()
+    self._boxes = boxes
     self._make_batches = make_batches
-    self._protocol = _with_variant(protocol, metrics, people)
-    self._metrics = tuple(metrics)
+    self._measurements = tuple(measurements)
+    self._settings = settings
     self._gather = gather
     self._heatmaps_fn = heatmaps_fn
+    self._shown_scale = shown_scale
     self._baseline_xy_img = baseline_xy_img
     self._progress = progress
     self._seed = seed
+    self._usable_row = self._rows_of_people()
 
-  def run(self, variables: Any, *, step: int | None = None) -> Evaluation:
-    """Evaluates one set of weights.
+  def run(
+    self, variables: Any, *, step: int | None = None
+  ) -> tuple[Evaluation, ...]:
+    """Evaluates one set of weights, in the order of `measurements`.
 
     Args:
       variables: handed to predict_fn.
       step: training step of the weights, for the protocol.
     Raises:
-      ValueError: if the batches do not hold every usable person once.
+      ValueError: if the batches do not hold every box once.
     """
     kept = keepsakes.Keepsakes(
       len(self._usable), count=NUM_HEATMAPS, seed=self._seed
@@ -119,33 +123,86 @@ class Evaluator:
       self._predict_fn,
       variables,
       self._make_batches(),
-      num_people=len(self._usable),
+      num_people=len(self._boxes),
       gather=self._gather,
-      error_of=scoring.error_of(self._metrics, self._usable),
-      kept=kept,
+      offer=self._offer_to(kept),
       progress=self._progress,
     )
     start = time.perf_counter()
-    predictions = results.results_from_keypoints(
-      self._usable, rows["person"], rows["kpts_xy_img"], rows["score"]
-    )
-    evaluation = score_predictions(
-      self._people,
-      predictions,
-      protocol=self._protocol,
-      metrics=self._metrics,
-      baseline_xy_img=self._baseline_xy_img,
-    )
-    seconds["scoring"] = time.perf_counter() - start
-    start = time.perf_counter()
     heatmaps = self._heatmaps(variables, kept)
     seconds["heatmaps to look at"] = time.perf_counter() - start
-    protocol = evaluation.protocol
+    found = [
+      self._score(measurement, rows, seconds, step)
+      for measurement in self._measurements
+    ]
+    found[0] = dataclasses.replace(found[0], heatmaps=heatmaps)
+    return tuple(found)
+
+  def _score(self, measurement, rows, seconds, step) -> Evaluation:
+    """One way of measuring, from the keypoints of all."""
+    predictions = self._predictions(measurement, rows)
+    protocol = measurement.protocol
     if step is not None:
       protocol = dataclasses.replace(protocol, checkpoint_step=step)
-    return dataclasses.replace(
-      evaluation, protocol=protocol, seconds=seconds, heatmaps=heatmaps
+    found = score_predictions(
+      self._people,
+      predictions.to_results(),
+      protocol=protocol,
+      metrics=measurement.metrics,
+      settings=self._settings,
+      baseline_xy_img=self._baseline_xy_img,
     )
+    return dataclasses.replace(found, seconds={**seconds, **found.seconds})
+
+  def _predictions(
+    self, measurement: Measurement, rows
+  ) -> predictions_lib.Predictions:
+    """People as predicted in the boxes of one origin, rounded and suppressed.
+
+    Rounded first, so that what is scored is exactly what the file will hold.
+    """
+    boxes = self._boxes
+    mine = np.flatnonzero(boxes.origin == measurement.origin)
+    predictions = predictions_lib.rounded(
+      image_ids=boxes.image_ids[mine],
+      person_ids=boxes.person_ids[mine],
+      box_score=boxes.score[mine],
+      kpts_xy_img=rows["kpts_xy_img"][mine, measurement.way],
+      keypoint_score=rows["score"][mine, measurement.way],
+    )
+    return nms.suppress(
+      predictions,
+      boxes.area[mine],
+      kind=measurement.suppression,
+      threshold=measurement.suppression_threshold,
+      sigmas=self._people.skeleton.oks_sigmas,
+    )
+
+  def _rows_of_people(self) -> np.ndarray:
+    """Row of `people.usable()` that a box of the first measurement is of."""
+    known = {p: i for i, p in enumerate(self._usable.person_ids.tolist())}
+    is_shown = self._boxes.origin == self._measurements[0].origin
+    return np.array(
+      [
+        known.get(person, -1) if shown else -1
+        for person, shown in zip(
+          self._boxes.person_ids.tolist(), is_shown, strict=True
+        )
+      ],
+      np.int64,
+    )
+
+  def _offer_to(self, kept: keepsakes.Keepsakes):
+    """What keeps the crops of the worst and of a few random people."""
+    shown = self._measurements[0]
+    error_of = scoring.error_of(shown.metrics, self._usable)
+
+    def offer(batch, kpts_xy_img):
+      rows = self._usable_row[batch["person"]]
+      error = error_of(kpts_xy_img[:, shown.way], np.maximum(rows, 0))
+      kept.offer(batch, rows, error)
+
+    return offer
 
   def _heatmaps(self, variables: Any, kept: keepsakes.Keepsakes):
     """Heatmaps of the kept crops."""
@@ -153,57 +210,11 @@ class Evaluator:
     if self._heatmaps_fn is None or not crops:
       return ()
     batch = {
-      "image": np.stack([crop.image for crop in crops]),
+      "images": np.stack([crop.images for crop in crops]),
       "img_from_hm": np.stack([crop.img_from_hm for crop in crops]),
     }
     heatmaps = np.asarray(self._heatmaps_fn(variables, batch)["heatmaps"])
     return tuple(
-      (crop.row, crop.image, heatmaps[i]) for i, crop in enumerate(crops)
+      (crop.row, crop.images[self._shown_scale], heatmaps[i])
+      for i, crop in enumerate(crops)
     )
-
-
-def score_predictions(
-  people: results.PeopleTable,
-  predictions: Any,
-  *,
-  protocol: protocol_lib.Protocol,
-  metrics: Sequence[str] = ("coco",),
-  baseline_xy_img: Float[np.ndarray, "N K 2"] | None = None,
-) -> Evaluation:
-  """Scores a results list, or a file of one, without a network.
-
-  Args:
-    people: the whole ground truth, crowds too.
-    predictions: list in COCO's results format, or the path of a JSON file.
-    protocol, metrics, baseline_xy_img: as in Evaluator.
-  Raises:
-    ResultsError: for a file that is not such a list; names the bad entry.
-  """
-  source = "results"
-  start = time.perf_counter()
-  if isinstance(predictions, str | os.PathLike):
-    source = os.fspath(predictions)
-    predictions = results.read_results(source)
-  scores = scoring.score(
-    people,
-    predictions,
-    metrics=metrics,
-    baseline_xy_img=baseline_xy_img,
-    source=source,
-  )
-  return Evaluation(
-    scores=scores.values,
-    keypoints=scores.keypoints,
-    predictions=predictions,
-    protocol=_with_variant(protocol, metrics, people),
-    seconds={"scoring": time.perf_counter() - start},
-    people=people,
-    details=scores,
-  )
-
-
-def _with_variant(protocol, metrics, people):
-  if "pck" in metrics and not protocol.pck_variant:
-    variant = scoring.pck_variant(people.skeleton)
-    return dataclasses.replace(protocol, pck_variant=variant)
-  return protocol

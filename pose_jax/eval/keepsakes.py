@@ -16,7 +16,7 @@ class Keepsake:
 
   row: int
   rank: float
-  image: np.ndarray  # [H, W, 3] uint8 crop
+  images: np.ndarray  # [S, H, W, 3] uint8 crops
   img_from_hm: np.ndarray  # [2, 3]
 
 
@@ -33,10 +33,21 @@ class Keepsakes:
     self._random: list[Keepsake] = []
     self._worst: list[Keepsake] = []
 
-  def offer(self, batch: Mapping[str, np.ndarray], error: np.ndarray) -> None:
-    """Looks at one host batch and the error of each of its rows."""
-    for i in np.flatnonzero(batch["valid"]):
-      row = int(batch["person"][i])
+  def offer(
+    self,
+    batch: Mapping[str, np.ndarray],
+    rows: np.ndarray,
+    error: np.ndarray,
+  ) -> None:
+    """Looks at one host batch.
+
+    Args:
+      batch: with images, img_from_hm and valid.
+      rows: which person a row is of; below 0: of nobody who counts here.
+      error: how wrong each row is.
+    """
+    for i in np.flatnonzero(batch["valid"] & (rows >= 0)):
+      row = int(rows[i])
       self._random = self._kept(
         self._random, batch, i, row, float(self._lot[row])
       )
@@ -49,7 +60,7 @@ class Keepsakes:
     ):
       return kept
     new = Keepsake(
-      row, rank, batch["image"][i].copy(), batch["img_from_hm"][i].copy()
+      row, rank, batch["images"][i].copy(), batch["img_from_hm"][i].copy()
     )
     merged = sorted([*kept, new], key=lambda k: (k.rank, k.row))
     return merged[: self._count]

@@ -1,30 +1,72 @@
 """From crops to keypoints in the photograph, all on the device.
 
-Normalise, forward pass, flip test, decoding and the way back to image pixels
-are one pure function, so that one jit holds them and no heatmap reaches the
-host unless someone wants to look at it.
+Normalise, forward passes, flip test, pyramid, decoding and the way back to
+image pixels are one pure function, so that one jit holds them and no heatmap
+reaches the host unless someone wants to look at it. Several ways of testing
+share their forward passes: one per scale and mirror image that any of them
+asks for.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pose_jax import geometry
-from pose_jax.codec import flip
+from pose_jax.codec import flip, pyramid
 from pose_jax.ops import color
 
-BATCH_KEYS = ("image", "img_from_hm")  # what the function reads of a batch
+BATCH_KEYS = ("images", "img_from_hm")  # what the function reads of a batch
+Pass = tuple[float | int, bool]  # scale, mirrored
+
+
+@dataclasses.dataclass(frozen=True)
+class TestTime:
+  """One way of testing.
+
+  Attributes:
+    decoder: heatmaps -> (kpts_xy_hm [B, K, 2], score [B, K]).
+    flip_test: average with the maps of the mirror image.
+    scales: of the pyramid whose maps are averaged.
+    clip_negative: set negative values of the maps to 0 before averaging over
+      scales (Chu et al. 2017's test code).
+  Raises:
+    ValueError: without a scale, or with one twice.
+  """
+
+  decoder: Callable[[Any], tuple[Any, Any]]
+  flip_test: bool = False
+  scales: tuple[float | int, ...] = (1.0,)
+  clip_negative: bool = False
+
+  def __post_init__(self):
+    if not self.scales or len(set(self.scales)) != len(self.scales):
+      raise ValueError(f"scales must hold each scale once, got {self.scales}")
+
+  @property
+  def passes(self) -> tuple[Pass, ...]:
+    """Forward passes that it needs."""
+    mirrored = (False, True) if self.flip_test else (False,)
+    return tuple((scale, m) for scale in self.scales for m in mirrored)
+
+
+def scales_of(ways: Sequence[TestTime]) -> tuple[float | int, ...]:
+  """Axis S of a batch: all scales of some ways of testing, ascending, and 1.
+
+  The crop at scale 1 is there for people to look at.
+  """
+  return tuple(sorted({1.0, *(scale for way in ways for scale in way.scales)}))
 
 
 def make_predict(
   forward: Callable[[Any, Any], Any],
   frames: geometry.Frames,
+  ways: Sequence[TestTime],
   *,
   permutation: Sequence[int],
-  decoder: Callable[[Any], tuple[Any, Any]],
-  flip_test: bool,
   mean: Sequence[float],
   std: Sequence[float],
   with_heatmaps: bool = False,
@@ -38,41 +80,88 @@ def make_predict(
   Args:
     forward: (variables, images [B, H, W, 3] float32) -> PoseOutput.
     frames: the geometry that the crops were cut with.
+    ways: V ways of testing.
     permutation: keypoint k of the mirror image is permutation[k].
-    decoder: heatmaps -> (kpts_xy_hm [B, K, 2], score [B, K]).
-    flip_test: whether to run the mirror image too (twice the work).
     mean, std: of the colours, in units of the range 0 to 1.
-    with_heatmaps: return the (flip-averaged) heatmaps as well. They are most
-      of the bytes: only for the few pictures of a report.
+    with_heatmaps: return the merged heatmaps of the first way as well. They
+      are most of the bytes: only for the few pictures of a report.
   Returns:
-    A function whose batch has image uint8 [B, H, W, 3] and img_from_hm
-    [B, 2, 3], and whose result has kpts_xy_img float32 [B, K, 2] and score
-    float32 [B, K] (and heatmaps float32 [B, h, w, K]).
+    A function whose batch has images uint8 [B, S, H, W, 3], one crop for each
+    of `scales_of(ways)`, and img_from_hm [B, 2, 3], and whose result has
+    kpts_xy_img float32 [B, V, K, 2] and score float32 [B, V, K] (and heatmaps
+    float32 [B, h, w, K]).
   Raises:
     ValueError: while tracing, if the network returns no heatmaps or maps of
-      another size than `frames` says.
+      another size than `frames` says, or the batch has other scales.
   """
+  scales = scales_of(ways)
+  passes = tuple(sorted({p for way in ways for p in way.passes}))
 
   def predict(variables, batch):
-    images = color.normalize(batch["image"], mean=mean, std=std)
-    heatmaps = _heatmaps(forward(variables, images), frames)
-    if flip_test:
-      mirrored = _heatmaps(forward(variables, images[:, :, ::-1]), frames)
-      heatmaps = flip.merge(
-        heatmaps,
-        mirrored,
-        permutation=tuple(permutation),
-        shift=frames.flip_shift,
+    if batch["images"].shape[1] != len(scales):
+      raise ValueError(
+        f"the batch has crops at {batch['images'].shape[1]} scales, the ways "
+        f"of testing need {len(scales)}: {scales}"
       )
-    kpts_xy_hm, score = decoder(heatmaps)
+
+    def maps_of(images):
+      pixels = color.normalize(images, mean=mean, std=std)
+      return _heatmaps(forward(variables, pixels), frames)
+
+    crops = [_crop(batch["images"], scales.index(s), m) for s, m in passes]
+    maps = dict(zip(passes, _each(maps_of, crops), strict=True))
+    merged = [_merged(way, maps, frames, permutation) for way in ways]
+    decoded = [
+      way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
+    ]
     img_from_hm = jnp.asarray(batch["img_from_hm"], jnp.float32)
-    kpts_xy_img = geometry.transform(kpts_xy_hm, img_from_hm)
-    result = {"kpts_xy_img": kpts_xy_img, "score": score}
+    result = {
+      "kpts_xy_img": jnp.stack(
+        [geometry.transform(xy, img_from_hm) for xy, _ in decoded], 1
+      ),
+      "score": jnp.stack([score for _, score in decoded], 1),
+    }
     if with_heatmaps:
-      result["heatmaps"] = heatmaps
+      result["heatmaps"] = merged[0]
     return result
 
   return predict
+
+
+def _crop(images, index: int, is_mirrored: bool):
+  crop = images[:, index]
+  return crop[:, :, ::-1] if is_mirrored else crop
+
+
+def _each(function: Callable, crops: Sequence[Any]) -> Sequence[Any]:
+  """The function of every crop; more than two share one compiled network."""
+  if len(crops) <= 2:
+    return [function(crop) for crop in crops]
+  return list(jax.lax.map(function, jnp.stack(crops)))
+
+
+def _merged(
+  way: TestTime,
+  maps: Mapping[Pass, Float[Array, "B h w K"]],
+  frames: geometry.Frames,
+  permutation: Sequence[int],
+) -> Float[Array, "B h w K"]:
+  """What the decoder gets: mean over mirror images, then over scales."""
+  merged = []
+  for scale in way.scales:
+    heatmaps = maps[scale, False]
+    if way.flip_test:
+      heatmaps = flip.merge(
+        heatmaps,
+        maps[scale, True],
+        permutation=tuple(permutation),
+        shift=frames.flip_shift,
+      )
+    merged.append(jnp.maximum(heatmaps, 0) if way.clip_negative else heatmaps)
+  if way.scales == (1.0,):
+    return merged[0]
+  matrices = [frames.scaled_from_hm(scale) for scale in way.scales]
+  return pyramid.merge_scales(merged, matrices)
 
 
 def _heatmaps(output: Any, frames: geometry.Frames) -> Float[Array, "B h w K"]:

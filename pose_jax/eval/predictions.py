@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int, Int64
 
-from pose_jax.eval.results import PERSON_CATEGORY
+from pose_jax.eval.results import (
+  PERSON_CATEGORY,
+  PeopleTable,
+  instance_score,
+)
 
 NOBODY = -1  # person_id of a prediction that does not say whom it is of
 
@@ -46,7 +50,8 @@ class Predictions:
 
   def to_results(self) -> list[dict[str, Any]]:
     """A list in COCO's results format; person_id only where it is known."""
-    flat = self.kpts_xys_img.reshape(len(self), -1).tolist()
+    num_values = 3 * self.kpts_xys_img.shape[1]  # -1 needs a prediction
+    flat = self.kpts_xys_img.reshape(len(self), num_values).tolist()
     entries = [
       {
         "image_id": image_id,
@@ -81,4 +86,45 @@ def from_results(
     person_ids=np.array(
       [entry.get("person_id", NOBODY) for entry in results], np.int64
     ),
+  )
+
+
+def rounded(
+  *,
+  image_ids: Int64[np.ndarray, "D"],
+  person_ids: Int64[np.ndarray, "D"],
+  box_score: Float[np.ndarray, "D"],
+  kpts_xy_img: Float[np.ndarray, "D K 2"],
+  keypoint_score: Float[np.ndarray, "D K"],
+) -> Predictions:
+  """Predictions of a network, scored by `results.instance_score`.
+
+  Coordinates are rounded to 1e-3 px and scores to 1e-6, so that what is
+  scored now is exactly what a file of them holds.
+  """
+  points = np.round(np.asarray(kpts_xy_img, np.float64), 3)
+  scores = np.round(np.asarray(keypoint_score, np.float64), 6)
+  return Predictions(
+    image_ids=image_ids,
+    kpts_xys_img=np.concatenate([points, scores[..., None]], -1),
+    score=np.round(
+      instance_score(np.asarray(box_score, np.float64), scores), 6
+    ),
+    person_ids=person_ids,
+  )
+
+
+def of_people(
+  people: PeopleTable,
+  rows: Int[np.ndarray, "D"],
+  kpts_xy_img: Float[np.ndarray, "D K 2"],
+  keypoint_score: Float[np.ndarray, "D K"],
+) -> Predictions:
+  """`rounded` predictions in the boxes of some rows of a table."""
+  return rounded(
+    image_ids=np.asarray(people.image_ids)[people.image_index[rows]],
+    person_ids=np.asarray(people.person_ids)[rows],
+    box_score=np.asarray(people.score)[rows],
+    kpts_xy_img=kpts_xy_img,
+    keypoint_score=keypoint_score,
   )

@@ -3,41 +3,43 @@
 import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from pose_jax import report
-from pose_jax.eval import pck
-from pose_jax.eval.evaluator import Evaluation
+from pose_jax.eval import pck, table
+from pose_jax.eval.evaluation import Evaluation
 
 NUM_PICTURES = 8  # random and as many worst people that are drawn
 
 
 def folder_for(
-  parent: pathlib.Path, name: str, evaluation: Evaluation
+  parent: pathlib.Path, name: str, found: Sequence[Evaluation]
 ) -> pathlib.Path:
   """parent/name, or parent/name_2 and so on if that was measured otherwise.
 
   So that another decoder or data set does not overwrite what is there, while
   the same evaluation done again takes its own place.
   """
-  protocol = evaluation.protocol.to_dict()
+  protocols = [evaluation.protocol.to_dict() for evaluation in found]
   number = 1
   while True:
     folder = parent / (name if number == 1 else f"{name}_{number}")
     metrics = folder / "metrics.json"
     if not metrics.exists():
       return folder
-    if json.loads(metrics.read_text())["protocol"] == protocol:
+    there = json.loads(metrics.read_text())
+    others = [way["protocol"] for way in there.get("ways", [])]
+    if [there["protocol"], *others] == protocols:
       return folder
     number += 1
 
 
 def write(
-  evaluation: Evaluation,
+  found: Sequence[Evaluation],
   folder: str | pathlib.Path,
   *,
   read_image: Callable[[int], np.ndarray] | None = None,
@@ -45,8 +47,9 @@ def write(
 ) -> pathlib.Path:
   """Writes predictions.json, report.html, pictures.jpg and metrics.json.
 
-  Each file appears whole or not at all; metrics.json comes last and says that
-  all is there.
+  Of several measurements the first is reported, and all stand in its table;
+  the predictions of the others are ways/2.json and so on. Each file appears
+  whole or not at all; metrics.json comes last and says that all is there.
 
   Args:
     read_image: index of an image of the table -> uint8 RGB; without it
@@ -55,18 +58,22 @@ def write(
   Returns:
     The folder.
   """
-  findings = _findings(evaluation, read_image, hm_from_crop)
+  first, *others = found
+  findings = _findings(found, read_image, hm_from_crop)
   page = report.render(findings)
   metrics = {
-    "scores": evaluation.scores,
-    "protocol": evaluation.protocol.to_dict(),
-    "keypoints": list(evaluation.keypoints),
-    "num_people": len(evaluation.details.error),
-    "seconds": evaluation.seconds,
+    **_measured(first),
+    "keypoints": list(first.keypoints),
+    "num_people": len(first.details.error),
+    "seconds": first.seconds,
+    "ways": [_measured(evaluation) for evaluation in others],
   }
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  _write(folder / "predictions.json", _json(evaluation.predictions))
+  _write(folder / "predictions.json", _json(first.predictions))
+  for number, evaluation in enumerate(others, 2):
+    (folder / "ways").mkdir(exist_ok=True)
+    _write(folder / "ways" / f"{number}.json", _json(evaluation.predictions))
   _write(folder / "report.html", page.encode())
   if findings.random:
     _write(folder / "pictures.jpg", report.contact_sheet(findings))
@@ -74,8 +81,17 @@ def write(
   return folder
 
 
-def _findings(evaluation, read_image, hm_from_crop) -> report.Findings:
+def _measured(evaluation: Evaluation) -> dict[str, Any]:
+  return {
+    "scores": evaluation.scores,
+    "intervals": evaluation.intervals,
+    "protocol": evaluation.protocol.to_dict(),
+  }
+
+
+def _findings(found, read_image, hm_from_crop) -> report.Findings:
   """What the report shows, as plain arrays."""
+  evaluation = found[0]
   people, details = evaluation.people.usable(), evaluation.details
   random, worst = _shown_rows(details.error)
   is_worst = set(worst)
@@ -85,6 +101,8 @@ def _findings(evaluation, read_image, hm_from_crop) -> report.Findings:
     title=f"{evaluation.protocol.dataset} {evaluation.protocol.split}",
     protocol=tuple(evaluation.protocol.rows()),
     scores=evaluation.scores,
+    intervals=evaluation.intervals,
+    ways=table.rows_of(found) if len(found) > 1 else (),
     keypoints=evaluation.keypoints,
     num_people=len(people),
     num_images=len(people.image_names),

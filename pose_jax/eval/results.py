@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 PERSON_CATEGORY = 1
 MIN_KEYPOINT_SCORE = 0.2  # HRNet's in_vis_thre
@@ -58,39 +58,6 @@ def instance_score(
   counts = keypoint_score > MIN_KEYPOINT_SCORE
   total = np.where(counts, keypoint_score, 0).sum(1)
   return box_score * total / np.maximum(counts.sum(1), 1)
-
-
-def results_from_keypoints(
-  people: PeopleTable,
-  rows: Int[np.ndarray, "N"],
-  kpts_xy_img: Float[np.ndarray, "N K 2"],
-  keypoint_score: Float[np.ndarray, "N K"],
-) -> list[dict[str, Any]]:
-  """COCO results, one entry per predicted row of `people`.
-
-  Coordinates are rounded to 1e-3 px and scores to 1e-6, so that what is
-  scored now is exactly what the file holds.
-  """
-  points = np.round(np.asarray(kpts_xy_img, np.float64), 3)
-  scores = np.round(np.asarray(keypoint_score, np.float64), 6)
-  flat = np.concatenate([points, scores[..., None]], -1)
-  flat = flat.reshape(len(rows), 3 * people.skeleton.num_keypoints)
-  box_score = np.asarray(people.score, np.float64)[rows]
-  person_score = np.round(instance_score(box_score, scores), 6).tolist()
-  image_ids = people.image_ids[people.image_index[rows]].tolist()
-  person_ids = people.person_ids[rows].tolist()
-  return [
-    {
-      "image_id": image_id,
-      "category_id": PERSON_CATEGORY,
-      "keypoints": keypoints,
-      "score": score,
-      "person_id": person_id,
-    }
-    for image_id, keypoints, score, person_id in zip(
-      image_ids, flat.tolist(), person_score, person_ids, strict=True
-    )
-  ]
 
 
 def read_results(path: str | pathlib.Path) -> Any:

@@ -13,11 +13,30 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.eval import coco, oks, pck, results
+from pose_jax.eval import bootstrap, coco, oks, pck, results
+from pose_jax.eval.predictions import from_results
 from pose_jax.skeleton import Skeleton
 
 METRICS = ("coco", "pck")
+OF_ANYBODY = ("coco",)  # need not know whose a prediction is
 PCK_NAME = f"PCK@{pck.THRESHOLD:g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """What is computed besides the scores themselves.
+
+  Attributes:
+    num_samples: resamplings of the images behind the 95 % intervals of the
+      scores; 0: none.
+    seed: of the resampling.
+  """
+
+  num_samples: int = 0
+  seed: int = 0
+
+
+PLAIN = Settings()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +48,7 @@ class Scores:
       COCO's ten numbers; "PCK@0.2" over all labelled keypoints,
       "PCK@0.2_mean" over the keypoints' scores, "PCK@0.2_mean_pose" of the
       mean training pose.
+    intervals: name -> (low, high), 95 % over resampled images.
     keypoints: one row per keypoint: name, labelled, and PCK@0.2 and
       similarity where measured.
     matched: [N, K, 3] (x, y, score) in image pixels predicted for each usable
@@ -38,6 +58,7 @@ class Scores:
   """
 
   values: dict[str, float | None]
+  intervals: dict[str, tuple[float, float]]
   keypoints: tuple[dict[str, Any], ...]
   matched: Float[np.ndarray, "N K 3"]
   error: Float[np.ndarray, "N"]
@@ -46,8 +67,9 @@ class Scores:
   baseline: pck.Pck | None
 
 
-def check_metrics(metrics: Sequence[str], skeleton: Skeleton) -> None:
-  """ValueError for an unknown metric or one the skeleton does not have."""
+def check_metrics(metrics: Sequence[str], people: results.PeopleTable) -> None:
+  """ValueError for an unknown metric or one that the people cannot have."""
+  skeleton = people.skeleton
   unknown = [m for m in metrics if m not in METRICS]
   if unknown or not metrics:
     raise ValueError(
@@ -61,8 +83,10 @@ def check_metrics(metrics: Sequence[str], skeleton: Skeleton) -> None:
     )
 
 
-def pck_variant(skeleton: Skeleton) -> str:
-  """PCK's threshold and reference length in words, for the protocol."""
+def variant(metrics: Sequence[str], skeleton: Skeleton) -> str:
+  """Thresholds and reference lengths in words, for the protocol."""
+  if "pck" not in metrics:
+    return ""
   a, b = (skeleton.keypoints[i] for i in skeleton.pck_pair)
   return f"at most {pck.THRESHOLD:g} x |{a} - {b}|, labelled keypoints"
 
@@ -72,6 +96,7 @@ def score(
   predictions: Any,
   *,
   metrics: Sequence[str] = ("coco",),
+  settings: Settings = PLAIN,
   baseline_xy_img: Float[np.ndarray, "N K 2"] | None = None,
   source: str = "results",
 ) -> Scores:
@@ -81,13 +106,14 @@ def score(
     people: the whole ground truth, crowds too.
     predictions: list in COCO's results format (checked).
     metrics: some of METRICS.
+    settings: what is computed besides.
     baseline_xy_img: the mean pose put into the box of each usable person.
     source: what to call the predictions in messages.
   Raises:
     ValueError: for an unknown metric.
     ResultsError: for a bad entry, named.
   """
-  check_metrics(metrics, people.skeleton)
+  check_metrics(metrics, people)
   results.check_results(predictions, people, source=source)
   usable = people.usable()
   if "pck" in metrics:
@@ -104,12 +130,25 @@ def score(
   rows = np.arange(len(usable))
   return Scores(
     values=_values(coco_scores, pck_scores, baseline),
+    intervals=_intervals(people, predictions, metrics, settings),
     keypoints=_keypoint_rows(usable, matched, coco_scores, pck_scores),
     matched=matched,
     error=error_of(metrics, usable)(matched[..., :2], rows),
     coco=coco_scores,
     pck=pck_scores,
     baseline=baseline,
+  )
+
+
+def _intervals(people, predictions, metrics, settings: Settings):
+  if not settings.num_samples:
+    return {}
+  return bootstrap.intervals(
+    people,
+    from_results(predictions, people.skeleton.num_keypoints),
+    metrics=metrics,
+    num_samples=settings.num_samples,
+    seed=settings.seed,
   )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pose_jax.eval import keepsakes, predict
+from pose_jax.eval import predict
 
 Batch = Mapping[str, np.ndarray]
 
@@ -22,23 +22,23 @@ def predict_people(
   *,
   num_people: int,
   gather: Callable[[Batch], Batch],
-  error_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
-  kept: keepsakes.Keepsakes,
+  offer: Callable[[Batch, np.ndarray], None],
   progress: Callable[[int, int], None] = no_progress,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
   """Predictions of all people in table order, and where the time went.
 
   Args:
-    predict_fn: (variables, host batch) -> kpts_xy_img [B, K, 2], score [B, K].
-    batches: with image, img_from_hm, person (row of the table), valid.
+    predict_fn: (variables, host batch) -> kpts_xy_img [B, V, K, 2] and score
+      [B, V, K], V ways of testing.
+    batches: with images, img_from_hm, person (row of the table), valid.
     num_people: rows of the table; each must come exactly once, over all hosts.
     gather: joins the rows of all hosts.
-    error_of: (keypoints, rows of the table) -> error [B], to choose crops.
-    kept: is offered every batch.
+    offer: is shown every batch and its keypoints [B, V, K, 2], to choose
+      crops to keep.
     progress: called with (people done on this host, num_people).
   Returns:
-    person [N], kpts_xy_img [N, K, 2] and score [N, K]; and stage -> seconds,
-    the first batch, which compiles, apart.
+    person [R], kpts_xy_img [R, V, K, 2] and score [R, V, K]; and stage ->
+    seconds, the first batch, which compiles, apart.
   Raises:
     ValueError: if a row is missing or comes twice, or there is no batch.
   """
@@ -53,7 +53,7 @@ def predict_people(
       "kpts_xy_img": np.asarray(out["kpts_xy_img"]),
       "score": np.asarray(out["score"]),
     }
-    kept.offer(batch, error_of(part["kpts_xy_img"], part["person"]))
+    offer(batch, part["kpts_xy_img"])
     stage = "prediction" if parts else "first batch (compiles)"
     now = time.perf_counter()
     seconds[stage] += now - start
@@ -76,7 +76,7 @@ def _in_table_order(rows: Batch, num_people: int) -> dict[str, np.ndarray]:
   if not np.array_equal(rows["person"], np.arange(num_people)):
     raise ValueError(
       f"the batches hold {len(order)} people, {len(np.unique(rows['person']))} "
-      f"of them different, but the table has {num_people} usable ones: batches "
-      "and table must come from one dataset, each person once"
+      f"of them different, but the table has {num_people}: batches and table "
+      "must come from one dataset, each person once"
     )
   return rows

@@ -11,16 +11,16 @@ from pycocotools import coco as official_coco
 from pycocotools import cocoeval
 
 from pose_jax.data.coco import open_coco
-from pose_jax.eval import coco, results
+from pose_jax.eval import coco, predictions
 from pose_jax.skeleton import LSP14
 
 
 def _exact(people, rows=None):
   rows = np.arange(len(people)) if rows is None else np.array(rows)
   shape = people.vis[rows].shape
-  return results.results_from_keypoints(
+  return predictions.of_people(
     people, rows, people.kpts_xy_img[rows], np.full(shape, 0.9)
-  )
+  ).to_results()
 
 
 def _noisy(people, seed=0):
@@ -32,9 +32,9 @@ def _noisy(people, seed=0):
   kpts = people.kpts_xy_img[rows] + spread * rng.normal(
     size=(len(rows), people.skeleton.num_keypoints, 2)
   )
-  return results.results_from_keypoints(
+  return predictions.of_people(
     people, rows, kpts, rng.random(people.vis[rows].shape)
-  )
+  ).to_results()
 
 
 def _official(annotations, found, sigmas=None):

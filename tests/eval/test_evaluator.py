@@ -10,7 +10,11 @@ import pytest
 
 from pose_jax import geometry
 from pose_jax.data.coco import open_coco
-from pose_jax.eval import evaluator, keepsakes, pck, record, scoring
+from pose_jax.eval import evaluator, keepsakes, pck, record, scoring, table
+from pose_jax.eval.boxes import Boxes
+from pose_jax.eval.evaluation import score_predictions
+from pose_jax.eval.evaluator import Measurement
+from pose_jax.eval.predictions import NOBODY
 from pose_jax.protocol import Protocol, from_dict
 from pose_jax.skeleton import LSP14, MPII16
 
@@ -35,10 +39,10 @@ def _batches(people, *, size=4, order=None):
   matrices = FRAMES.img_from_hm(*FRAMES.center_size(usable.box_xywh_img))
   for start in range(0, len(rows), size):
     person = np.resize(rows[start : start + size], size)
-    image = np.zeros((size, 64, 48, 3), np.uint8)
-    image[:, 0, 0, 0] = person
+    images = np.zeros((size, 1, 64, 48, 3), np.uint8)
+    images[:, 0, 0, 0, 0] = person
     yield {
-      "image": image,
+      "images": images,
       "img_from_hm": matrices[person].astype(np.float32),
       "person": person.astype(np.int32),
       "valid": np.arange(size) < len(rows) - start,
@@ -50,37 +54,58 @@ def _oracle(people, *, error=0.0, wrong_padding=True):
   usable = people.usable()
 
   def predict_fn(variables, batch):
-    assert set(batch) == {"image", "img_from_hm"}
-    rows = batch["image"][:, 0, 0, 0].astype(int)
+    assert set(batch) == {"images", "img_from_hm"}
+    rows = batch["images"][:, 0, 0, 0, 0].astype(int)
     kpts = usable.kpts_xy_img[rows] + error
     first = np.array([r not in rows[:i] for i, r in enumerate(rows)])
     if wrong_padding:
       kpts[~first] = -1e6
     maps = np.ones((len(rows), 16, 12, usable.skeleton.num_keypoints))
     return {
-      "kpts_xy_img": kpts,
-      "score": np.full(kpts.shape[:2], 0.8, np.float32),
+      "kpts_xy_img": kpts[:, None],
+      "score": np.full((len(kpts), 1, kpts.shape[1]), 0.8, np.float32),
       "heatmaps": (maps * rows[:, None, None, None]).astype(np.float32),
     }
 
   return predict_fn
 
 
-def _evaluator(people, **changes):
+def _boxes(people):
+  usable = people.usable()
+  return Boxes(
+    origin=np.zeros(len(usable), np.int64),
+    image_ids=usable.image_ids[usable.image_index],
+    person_ids=usable.person_ids,
+    score=usable.score.astype(np.float64),
+    area=usable.area.astype(np.float64),
+  )
+
+
+def _evaluator(people, *, metrics=("coco",), **changes):
   options = {
     "predict_fn": _oracle(people),
+    "boxes": _boxes(people),
     "make_batches": lambda: _batches(people),
-    "protocol": PROTOCOL,
+    "measurements": (Measurement(PROTOCOL, metrics=metrics),),
   }
   options.update(changes)
   return evaluator.Evaluator(
-    options.pop("predict_fn"), people, options.pop("make_batches"), **options
+    options.pop("predict_fn"),
+    people,
+    options.pop("boxes"),
+    options.pop("make_batches"),
+    **options,
   )
+
+
+def _run(people, *, step=None, **changes):
+  """The first measurement's evaluation."""
+  return _evaluator(people, **changes).run(None, step=step)[0]
 
 
 def test_padded_rows_reach_no_sum(make_people):
   people = make_people(6, skeleton=LSP14)  # batches of 4: two rows padded
-  result = _evaluator(people, metrics=("coco", "pck")).run(None)
+  result = _run(people, metrics=("coco", "pck"))
   assert len(result.predictions) == 6
   assert result.scores["AP"] == pytest.approx(1)
   assert result.scores["PCK@0.2"] == 1
@@ -89,18 +114,16 @@ def test_padded_rows_reach_no_sum(make_people):
 
 def test_order_of_batches_does_not_matter(make_people):
   people = make_people(7)
-  plain = _evaluator(people).run(None)
+  plain = _run(people)
   order = [4, 2, 6, 0, 1, 5, 3]
-  mixed = _evaluator(
-    people, make_batches=lambda: _batches(people, order=order)
-  ).run(None)
+  mixed = _run(people, make_batches=lambda: _batches(people, order=order))
   assert mixed.predictions == plain.predictions
 
 
 def test_unusable_people_are_not_predicted_but_stay_in_the_truth(make_people):
   people = make_people(5)
   people = dataclasses.replace(people, is_crowd=np.arange(5) == 2)
-  result = _evaluator(people).run(None)
+  result = _run(people)
   assert [p["person_id"] for p in result.predictions] == [
     *(1000, 1003, 1009, 1012),
   ]
@@ -114,15 +137,15 @@ def test_rows_of_two_hosts_are_joined(make_people):
     other = {
       **rows,
       "person": rows["person"] + 1,
-      "kpts_xy_img": people.kpts_xy_img[rows["person"] + 1],
+      "kpts_xy_img": people.kpts_xy_img[rows["person"] + 1][:, None],
     }
     return {k: np.concatenate([rows[k], other[k]]) for k in rows}
 
-  result = _evaluator(
+  result = _run(
     people,
     make_batches=lambda: _batches(people, order=[0, 2, 4, 6]),
     gather=gather,
-  ).run(None)
+  )
   assert result.scores["AR"] == 1 and len(result.predictions) == 8
 
 
@@ -144,7 +167,7 @@ def test_no_batches_are_an_error(make_people):
 
 def test_step_and_pck_variant_enter_the_protocol(make_people):
   people = make_people(3, skeleton=LSP14)
-  result = _evaluator(people, metrics=("pck",)).run(None, step=77)
+  result = _run(people, metrics=("pck",), step=77)
   assert result.protocol.checkpoint_step == 77
   assert "left_shoulder - right_hip" in result.protocol.pck_variant
   assert "PCK@0.2 1.000" in result.describe()
@@ -153,7 +176,7 @@ def test_step_and_pck_variant_enter_the_protocol(make_people):
 
 def test_progress_counts_people_not_rows(make_people):
   people, seen = make_people(6), []
-  _evaluator(people, progress=lambda *p: seen.append(p)).run(None)
+  _run(people, progress=lambda *p: seen.append(p))
   assert seen == [(4, 6), (6, 6)]
 
 
@@ -178,9 +201,7 @@ def test_mean_pose_is_scored_beside_the_network(make_people):
   baseline = pck.mean_pose(
     train.kpts_xy_img, train.vis > 0, train.box_xywh_img, people.box_xywh_img
   )
-  result = _evaluator(people, metrics=("pck",), baseline_xy_img=baseline).run(
-    None
-  )
+  result = _run(people, metrics=("pck",), baseline_xy_img=baseline)
   expected = scoring.pck_of_people(baseline, people)
   at = expected.at(0.2)
   assert result.scores["PCK@0.2_mean_pose"] == expected.total[at] < 1
@@ -191,7 +212,7 @@ def test_keypoint_rows_count_and_score(make_people):
   vis = people.vis.copy()
   vis[0, 3], vis[:, 5] = 0, 0
   people = dataclasses.replace(people, vis=vis)
-  rows = _evaluator(people, metrics=("coco", "pck")).run(None).keypoints
+  rows = _run(people, metrics=("coco", "pck")).keypoints
   assert [r["name"] for r in rows] == list(LSP14.keypoints)
   assert rows[3]["labelled"] == 3 and rows[3]["PCK@0.2"] == 1
   assert rows[3]["similarity"] == pytest.approx(1, abs=1e-6)
@@ -200,12 +221,13 @@ def test_keypoint_rows_count_and_score(make_people):
 
 def test_written_files_hold_the_scores(make_people, tmp_path):
   people = make_people(6, skeleton=LSP14)
-  result = _evaluator(
+  result = _run(
     people,
     predict_fn=_oracle(people, error=7.0),
     metrics=("coco", "pck"),
     heatmaps_fn=_oracle(people),
-  ).run(None, step=5)
+    step=5,
+  )
   read = []
 
   def read_image(i):
@@ -213,7 +235,7 @@ def test_written_files_hold_the_scores(make_people, tmp_path):
     return np.full((400, 400, 3), 90, np.uint8)
 
   folder = record.write(
-    result,
+    (result,),
     tmp_path / "evaluation" / "5",
     read_image=read_image,
     hm_from_crop=FRAMES.hm_from_crop,
@@ -230,7 +252,7 @@ def test_written_files_hold_the_scores(make_people, tmp_path):
   assert f"{100 * result.scores['PCK@0.2']:.1f} %" in page
   assert page.count("<img") == 6 + 6 + 6  # random, worst, heatmaps
   assert set(read) == {0, 1}
-  again = evaluator.score_predictions(
+  again = score_predictions(
     people,
     folder / "predictions.json",
     protocol=PROTOCOL,
@@ -240,21 +262,21 @@ def test_written_files_hold_the_scores(make_people, tmp_path):
 
 
 def test_nothing_is_written_if_the_report_fails(make_people, tmp_path):
-  result = _evaluator(make_people(3)).run(None)
+  result = _run(make_people(3))
 
   def read_image(i):
     raise OSError("gone")
 
   with pytest.raises(OSError, match="gone"):
-    record.write(result, tmp_path / "e", read_image=read_image)
+    record.write((result,), tmp_path / "e", read_image=read_image)
   assert not (tmp_path / "e").exists()
 
 
 def test_an_interrupted_write_leaves_the_old_file(
   make_people, tmp_path, monkeypatch
 ):
-  result = _evaluator(make_people(3)).run(None)
-  record.write(result, tmp_path)
+  result = _run(make_people(3))
+  record.write((result,), tmp_path)
   before = (tmp_path / "metrics.json").read_text()
 
   def fail(source, target):
@@ -262,8 +284,102 @@ def test_an_interrupted_write_leaves_the_old_file(
 
   monkeypatch.setattr(record.os, "replace", fail)
   with pytest.raises(KeyboardInterrupt):
-    record.write(result, tmp_path)
+    record.write((result,), tmp_path)
   assert (tmp_path / "metrics.json").read_text() == before
+
+
+def _two_origins(people):
+  """Boxes of everybody, then a detector's: everybody's again, twice."""
+  usable = people.usable()
+  one = _boxes(people)
+  num = len(usable)
+  return Boxes(
+    origin=np.repeat([0, 1, 1], num),
+    image_ids=np.tile(one.image_ids, 3),
+    person_ids=np.concatenate([one.person_ids, np.full(2 * num, NOBODY)]),
+    score=np.concatenate([one.score, np.full(num, 0.9), np.full(num, 0.5)]),
+    area=np.tile(one.area, 3),
+  )
+
+
+def _batches_of_boxes(people, boxes, size=4):
+  rows = np.arange(len(boxes))
+  for start in range(0, len(rows), size):
+    person = np.resize(rows[start : start + size], size)
+    images = np.zeros((size, 1, 64, 48, 3), np.uint8)
+    images[:, 0, 0, 0, 0] = person % len(people.usable())
+    yield {
+      "images": images,
+      "img_from_hm": np.zeros((size, 2, 3), np.float32),
+      "person": person.astype(np.int32),
+      "valid": np.arange(size) < len(rows) - start,
+    }
+
+
+def test_boxes_and_ways_are_measured_in_one_pass(make_people):
+  people = make_people(5, skeleton=LSP14)
+  boxes, passes = _two_origins(people), []
+  exact = _oracle(people, wrong_padding=False)
+
+  def predict_fn(variables, batch):  # the second way is 30 pixels off
+    passes.append(len(batch["images"]))
+    out = exact(variables, batch)
+    kpts = out["kpts_xy_img"]
+    return {
+      "kpts_xy_img": np.concatenate([kpts, kpts + 30], 1),
+      "score": np.repeat(out["score"], 2, 1),
+    }
+
+  by_detector = dataclasses.replace(PROTOCOL, box_source="detector")
+  found = evaluator.Evaluator(
+    predict_fn,
+    people,
+    boxes,
+    lambda: _batches_of_boxes(people, boxes),
+    measurements=(
+      Measurement(PROTOCOL, way=0, metrics=("coco", "pck")),
+      Measurement(PROTOCOL, way=1, metrics=("coco", "pck")),
+      Measurement(by_detector, way=0, origin=1),
+      Measurement(by_detector, way=0, origin=1, suppression="oks"),
+    ),
+  ).run(None)
+  assert sum(passes) == 16  # 15 boxes, once each, and a padded row
+  truth, moved, detected, suppressed = found
+  assert truth.scores["AP"] == pytest.approx(1)
+  assert truth.scores["PCK@0.2"] == 1
+  assert moved.scores["AP"] < 0.5
+  assert "PCK@0.2" not in detected.scores
+  assert len(detected.predictions) == 10 and len(suppressed.predictions) == 5
+  assert {p["score"] for p in suppressed.predictions} == {0.72}  # 0.9 * 0.8
+  assert all("person_id" not in p for p in detected.predictions)
+  assert detected.protocol.box_source == "detector"
+  assert suppressed.scores["AP"] == pytest.approx(1)
+
+
+def test_all_ways_are_written_and_the_table_shows_where_they_differ(
+  make_people, tmp_path
+):
+  people = make_people(3)
+  found = _evaluator(
+    people,
+    measurements=(
+      Measurement(PROTOCOL),
+      Measurement(dataclasses.replace(PROTOCOL, decoder="quarter")),
+    ),
+  ).run(None)
+  heading, *rows = table.rows_of(found)
+  assert heading[:2] == ("decoder", "AP")
+  assert [row[:2] for row in rows] == [
+    *(("argmax", "1.000"), ("quarter", "1.000")),
+  ]
+  assert "quarter" in table.text_of(table.rows_of(found)).splitlines()[2]
+  folder = record.write(found, tmp_path / "e")
+  assert json.loads((folder / "ways" / "2.json").read_text())
+  metrics = json.loads((folder / "metrics.json").read_text())
+  assert metrics["ways"][0]["protocol"]["decoder"] == "quarter"
+  assert "quarter" in (folder / "report.html").read_text()
+  assert record.folder_for(tmp_path, "e", found) == folder
+  assert record.folder_for(tmp_path, "e", found[:1]).name == "e_2"
 
 
 def test_heatmaps_are_of_the_random_and_the_worst(make_people):
@@ -272,16 +388,15 @@ def test_heatmaps_are_of_the_random_and_the_worst(make_people):
 
   def predict_fn(variables, batch):
     out = _oracle(people)(variables, batch)
-    rows = batch["image"][:, 0, 0, 0].astype(int)
+    rows = batch["images"][:, 0, 0, 0, 0].astype(int)
     return {
       **out,
-      "kpts_xy_img": usable.kpts_xy_img[rows]
-      + 2.0 * (rows % 10)[:, None, None],
+      "kpts_xy_img": (
+        usable.kpts_xy_img[rows] + 2.0 * (rows % 10)[:, None, None]
+      )[:, None],
     }
 
-  result = _evaluator(
-    people, predict_fn=predict_fn, heatmaps_fn=predict_fn
-  ).run(None)
+  result = _run(people, predict_fn=predict_fn, heatmaps_fn=predict_fn)
   worst = set(np.argsort(-result.details.error, kind="stable")[:3].tolist())
   rows = [row for row, _, _ in result.heatmaps]
   assert worst <= set(rows) and len(rows) == len(set(rows))
@@ -296,7 +411,7 @@ def test_keepsakes_do_not_depend_on_the_order(make_people):
   def kept(order):
     keeper = keepsakes.Keepsakes(20, count=3, seed=4)
     for batch in _batches(people, order=order):
-      keeper.offer(batch, error[batch["person"]])
+      keeper.offer(batch, batch["person"], error[batch["person"]])
     return {k.row for k in keeper.all()}
 
   rows = kept(range(20))
@@ -306,15 +421,13 @@ def test_keepsakes_do_not_depend_on_the_order(make_people):
 
 def test_results_without_person_ids_are_scored_by_coco_only(make_people):
   people = make_people(4, skeleton=LSP14)
-  found = _evaluator(people).run(None).predictions
+  found = _run(people).predictions
   bare = [{k: v for k, v in r.items() if k != "person_id"} for r in found]
-  result = evaluator.score_predictions(people, bare[::-1], protocol=PROTOCOL)
+  result = score_predictions(people, bare[::-1], protocol=PROTOCOL)
   assert result.scores["AR"] == 1
   np.testing.assert_allclose(result.details.error, 0, atol=1e-6)
   with pytest.raises(ValueError, match="has no 'person_id'"):
-    evaluator.score_predictions(
-      people, bare, protocol=PROTOCOL, metrics=("pck",)
-    )
+    score_predictions(people, bare, protocol=PROTOCOL, metrics=("pck",))
 
 
 def test_truth_of_minival_fed_back_is_perfect(shared_data, tmp_path):
@@ -333,8 +446,8 @@ def test_truth_of_minival_fed_back_is_perfect(shared_data, tmp_path):
   ]
   path = tmp_path / "truth.json"
   path.write_text(json.dumps(found))
-  result = evaluator.score_predictions(people, path, protocol=PROTOCOL)
+  result = score_predictions(people, path, protocol=PROTOCOL)
   assert {f"{v:.3f}" for v in result.scores.values()} == {"1.000"}
-  record.write(result, tmp_path / "e")
+  record.write((result,), tmp_path / "e")
   page = (tmp_path / "e" / "report.html").read_text()
   assert not re.search(r"https?://|src=\"(?!data:)", page)

@@ -23,7 +23,7 @@ def _batch(num=4, seed=0):
     [rng.uniform(0, 50, (num, 2)), rng.uniform(20, 90, (num, 2))], 1
   )
   return {
-    "image": rng.integers(0, 256, (num, 32, 24, 3)).astype(np.uint8),
+    "images": rng.integers(0, 256, (num, 1, 32, 24, 3)).astype(np.uint8),
     "img_from_hm": FRAMES.img_from_hm(*FRAMES.center_size(box)),
   }
 
@@ -33,15 +33,20 @@ def _forward(variables, images):
   return PoseOutput(heatmaps=images[:, ::4, ::4] * variables)
 
 
-def _make(**changes):
-  options = {
-    "permutation": PERMUTATION,
-    "decoder": decode.argmax,
-    "flip_test": False,
-    "mean": MEAN,
-    "std": STD,
-  }
-  return predict.make_predict(_forward, FRAMES, **{**options, **changes})
+def _make(
+  *ways, forward=_forward, frames=FRAMES, with_heatmaps=False, **changes
+):
+  """One way with `changes`, unless ways are given."""
+  changes.setdefault("decoder", decode.argmax)
+  return predict.make_predict(
+    forward,
+    frames,
+    ways or (predict.TestTime(**changes),),
+    permutation=PERMUTATION,
+    mean=MEAN,
+    std=STD,
+    with_heatmaps=with_heatmaps,
+  )
 
 
 WEIGHTS = np.array([1.0, -1.0, 2.0], np.float32).reshape(1, 1, 1, 3)
@@ -61,34 +66,25 @@ def _on_device(batch):
 def test_keypoints_are_peaks_taken_back_to_the_photograph():
   batch = _batch()
   out = _make()(WEIGHTS, _on_device(batch))
-  maps = _normalized(batch["image"])[:, ::4, ::4] * WEIGHTS
+  maps = _normalized(batch["images"][:, 0])[:, ::4, ::4] * WEIGHTS
   for b in range(4):
     matrix = batch["img_from_hm"][b]
     for k in range(3):
       y, x = np.unravel_index(maps[b, ..., k].argmax(), (8, 6))
       expected = matrix @ np.array([x, y, 1.0])
       np.testing.assert_allclose(
-        out["kpts_xy_img"][b, k], expected, rtol=1e-5, atol=1e-4
+        out["kpts_xy_img"][b, 0, k], expected, rtol=1e-5, atol=1e-4
       )
-      assert out["score"][b, k] == pytest.approx(maps[b, y, x, k], abs=1e-5)
+      assert out["score"][b, 0, k] == pytest.approx(maps[b, y, x, k], abs=1e-5)
 
 
 @pytest.mark.parametrize("alignment", ["corner", "unit"])
 def test_flip_test_averages_with_the_mirror_image(alignment):
   frames = geometry.Frames((32, 24), (8, 6), alignment)
-  run = predict.make_predict(
-    _forward,
-    frames,
-    permutation=PERMUTATION,
-    decoder=decode.argmax,
-    flip_test=True,
-    mean=MEAN,
-    std=STD,
-    with_heatmaps=True,
-  )
+  run = _make(frames=frames, flip_test=True, with_heatmaps=True)
   batch = _batch(num=2)
   got = np.asarray(run(WEIGHTS, _on_device(batch))["heatmaps"])
-  image = _normalized(batch["image"])
+  image = _normalized(batch["images"][:, 0])
   plain = image[:, ::4, ::4] * WEIGHTS
   mirrored = image[:, :, ::-1][:, ::4, ::4] * WEIGHTS
   shift = 1 if alignment == "corner" else 0
@@ -113,14 +109,10 @@ def test_result_is_float32_whatever_the_network_computes_in(flip_test):
     maps = images[:, ::4, ::4].astype(jnp.bfloat16)
     return PoseOutput(heatmaps=maps)
 
-  run = predict.make_predict(
-    forward,
-    FRAMES,
-    permutation=PERMUTATION,
+  run = _make(
+    forward=forward,
     decoder=functools.partial(decode.dark, blur_kernel=3),
     flip_test=flip_test,
-    mean=MEAN,
-    std=STD,
     with_heatmaps=True,
   )
   out = run(None, _on_device(_batch()))
@@ -142,14 +134,89 @@ def test_heatmaps_stay_on_the_device_unless_asked_for():
   ],
 )
 def test_network_of_another_kind_is_refused(heatmaps, message):
-  run = predict.make_predict(
-    lambda variables, images: PoseOutput(heatmaps=heatmaps),
-    FRAMES,
-    permutation=PERMUTATION,
-    decoder=decode.argmax,
-    flip_test=False,
-    mean=MEAN,
-    std=STD,
-  )
+  run = _make(forward=lambda variables, images: PoseOutput(heatmaps=heatmaps))
   with pytest.raises(ValueError, match=message):
     run(None, _on_device(_batch()))
+
+
+def _pyramid_batch(scales, num=3, seed=1):
+  """Different noise at every scale: only equal maps can give equal results."""
+  batch = _batch(num)
+  rng = np.random.default_rng(seed)
+  shape = (num, len(scales), 32, 24, 3)
+  return {**batch, "images": rng.integers(0, 256, shape).astype(np.uint8)}
+
+
+def test_ways_together_are_what_each_is_alone():
+  ways = [
+    predict.TestTime(decoder, flip_test, scales)
+    for decoder in (decode.argmax, decode.quarter)
+    for flip_test in (False, True)
+    for scales in ((1.0,), (0.8, 1.0, 1.25))
+  ]
+  scales = predict.scales_of(ways)
+  assert scales == (0.8, 1.0, 1.25)
+  batch = _pyramid_batch(scales)
+  together = _make(*ways)(WEIGHTS, _on_device(batch))
+  assert together["kpts_xy_img"].shape == (3, 8, 3, 2)
+  for v, way in enumerate(ways):
+    rows = [scales.index(s) for s in predict.scales_of([way])]
+    alone = _make(way)(
+      WEIGHTS, _on_device({**batch, "images": batch["images"][:, rows]})
+    )
+    for key, value in alone.items():
+      np.testing.assert_allclose(
+        together[key][:, v], value[:, 0], rtol=1e-6, atol=1e-5
+      )
+
+
+def test_each_crop_goes_through_the_network_once():
+  seen = []
+
+  def forward(variables, images):
+    # A callback per execution: tracing alone would not tell of a loop's runs.
+    jax.debug.callback(lambda i: seen.append(i.shape), images)
+    return _forward(variables, images)
+
+  ways = [
+    predict.TestTime(decoder, flip_test, scales)
+    for decoder in (decode.argmax, decode.quarter)
+    for flip_test in (False, True)
+    for scales in ((1.0,), (0.5, 2.0))
+  ]
+  batch = _on_device(_pyramid_batch((0.5, 1.0, 2.0)))
+  jax.block_until_ready(_make(*ways, forward=forward)(WEIGHTS, batch))
+  jax.effects_barrier()
+  assert len(seen) == 6  # three scales and their mirror images
+
+
+def test_negative_values_are_clipped_before_the_average():
+  # Maps of -1 at one scale and 1 at the other: mean 0, or 0.5 if clipped.
+  def forward(variables, images):
+    return PoseOutput(heatmaps=jnp.sign(images[:, ::4, ::4]))
+
+  batch = _batch(1)
+  images = np.zeros((1, 2, 32, 24, 3), np.uint8)
+  images[:, 1] = 255
+  batch = _on_device({**batch, "images": images})
+  for clip_negative, expected in ((False, 0.0), (True, 0.5)):
+    run = _make(
+      forward=forward,
+      scales=(0.5, 1.0),
+      clip_negative=clip_negative,
+      with_heatmaps=True,
+    )
+    centre = np.asarray(run(None, batch)["heatmaps"])[0, 3:5, 2:4]
+    np.testing.assert_allclose(centre, expected, atol=1e-6)
+
+
+def test_a_batch_of_other_scales_is_refused():
+  run = _make(scales=(0.5, 1.0))
+  with pytest.raises(ValueError, match="crops at 1 scales.* need 2"):
+    run(WEIGHTS, _on_device(_batch()))
+
+
+@pytest.mark.parametrize("scales", [(), (1.0, 1.0)])
+def test_a_way_has_each_scale_once(scales):
+  with pytest.raises(ValueError, match="each scale once"):
+    predict.TestTime(decode.argmax, scales=scales)

@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from pose_jax.eval import results
+from pose_jax.eval import predictions, results
 
 
 def _valid(people):
-  return results.results_from_keypoints(
+  return predictions.of_people(
     people,
     np.arange(len(people)),
     people.kpts_xy_img,
     np.full(people.vis.shape, 0.5),
-  )
+  ).to_results()
 
 
 def test_instance_score_by_hand():
@@ -31,7 +31,8 @@ def test_entries_are_cocos(make_people):
   rows = np.array([1, 2])
   scores = np.linspace(0, 1, 34).reshape(2, 17)
   kpts = people.kpts_xy_img[rows] + 0.12345
-  entry = results.results_from_keypoints(people, rows, kpts, scores)[0]
+  found = predictions.of_people(people, rows, kpts, scores)
+  entry = found.to_results()[0]
   assert entry["image_id"] == 107 and entry["category_id"] == 1
   assert entry["person_id"] == 1003
   triplets = np.reshape(entry["keypoints"], (17, 3))

@@ -1,0 +1,100 @@
+"""What `config.eval` says is checked as a whole, before anything runs."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import jax
+from ml_collections import ConfigDict
+
+from launch.choices import choices, is_of_people, moved_by
+from launch.mistakes import suggest
+from pose_jax.codec.decode import DECODERS
+from pose_jax.eval import coco
+from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
+from pose_jax.models import map_hw
+from pose_jax.skeleton import Skeleton
+
+
+def eval_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  """One sentence for each mistake in `config.eval`."""
+  settings = config.eval
+  if not settings.metrics or not set(settings.metrics) <= set(METRICS):
+    yield (
+      f"eval.metrics is {tuple(settings.metrics)}: it can hold "
+      f"{', '.join(METRICS)}"
+    )
+  elif config.checkpoint.best_metric not in score_names(config):
+    yield (
+      f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
+      f"{suggest(config.checkpoint.best_metric, score_names(config))}"
+    )
+  if "pck" in settings.metrics and skeleton.pck_pair is None:
+    yield f"eval.metrics has pck, but {skeleton.name} has no reference pair"
+  yield from _measuring_mistakes(settings)
+  try:
+    _decoded(config, skeleton)
+  except ValueError as error:
+    yield f"eval.decoder: {error}"
+
+
+def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
+  """What the ways of measuring say together."""
+  for name in settings.sweep.decoder:
+    if name not in DECODERS:
+      yield f"eval.sweep.decoder has {name!r}: {suggest(name, DECODERS)}"
+  for key, kind in (("flip_test", bool), ("scales", tuple), ("boxes", str)):
+    for value in settings.sweep[key]:
+      if not isinstance(value, kind):
+        yield (
+          f"eval.sweep.{key} has {value!r}: it must hold values like "
+          f"{settings[key]!r}, that of eval.{key}"
+        )
+        return
+  for choice in choices(settings):
+    scales = choice.scales
+    if not scales or min(scales) <= 0 or len(set(scales)) < len(scales):
+      yield f"eval.scales is {scales}: it must hold each scale, above 0, once"
+    if is_of_people(choice.boxes):
+      if not 0 <= moved_by(choice.boxes) < 1:
+        yield (
+          f"eval.boxes is {choice.boxes!r}: the number says by which share of "
+          "its size a box is moved, from 0 to below 1"
+        )
+    elif not set(settings.metrics) & set(OF_ANYBODY):
+      yield (
+        f"eval.metrics {tuple(settings.metrics)} compare person with person, "
+        f"and the boxes of {choice.boxes} are nobody's: add coco, or take "
+        "eval.boxes=ground_truth"
+      )
+  if settings.nms != "none" and not set(settings.metrics) <= set(OF_ANYBODY):
+    yield (
+      f"eval.nms is {settings.nms!r}, which drops people, and of eval.metrics "
+      f"{tuple(settings.metrics)} some need all of them: take nms none, or "
+      f"only {', '.join(OF_ANYBODY)}"
+    )
+
+
+def score_names(config: ConfigDict) -> tuple[str, ...]:
+  """Scores that the config's evaluation gives."""
+  names = coco.NAMES if "coco" in config.eval.metrics else ()
+  return (*names, PCK_NAME) if "pck" in config.eval.metrics else names
+
+
+def _decoded(config: ConfigDict, skeleton: Skeleton) -> None:
+  """Decodes maps of the config's size, without computing anything."""
+  hw = map_hw(config.model, tuple(config.data.crop_hw))
+  maps = jax.ShapeDtypeStruct((1, *hw, skeleton.num_keypoints), "float32")
+  for name in (config.eval.decoder, *config.eval.sweep.decoder):
+    jax.eval_shape(make_decoder(config.eval, name), maps)
+
+
+def make_decoder(settings: ConfigDict, name: str) -> Callable:
+  """heatmaps -> (kpts_xy_hm, score), with the options of an eval section."""
+  options = {
+    "dark": {"blur_kernel": settings.blur_kernel},
+    "weighted": {
+      "n": settings.weighted_n,
+      "window": settings.weighted_window or None,
+    },
+  }
+  return functools.partial(DECODERS[name], **options.get(name, {}))
