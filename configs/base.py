@@ -13,10 +13,11 @@ def _dataset(name: str) -> ConfigDict:
   """Where people and pictures come from; see `pose_jax/data/datasets.py`."""
   return ConfigDict(
     dict(
-      # coco, lsp, lspet, drawn; "a+b" joins two, whose root, annotations,
-      # images, split and boxes may be joined by "+" likewise
+      # coco, lsp, lspet, drawn; "a+b" joins two, whose root, data_dir,
+      # annotations, images, split and boxes may be joined by "+" likewise
       name=name,
       root=placeholder(str),  # folder of the raw files; drawn writes there
+      data_dir="",  # instead of root: what launch.prepare wrote
       annotations="",  # coco: JSON file, below root
       images="",  # coco: folder of pictures, below root
       split="",  # lsp, lspet: train, test, val, all
