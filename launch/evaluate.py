@@ -229,8 +229,8 @@ def _training_people(
   experiment: Experiment, workdir: pathlib.Path
 ) -> People | None:
   """For the mean-pose baseline of PCK; None where it cannot be had."""
-  config = experiment.config
-  if "pck" not in config.eval.metrics or config.data.train.root is None:
+  config, train = experiment.config, experiment.config.data.train
+  if "pck" not in config.eval.metrics or not (train.root or train.data_dir):
     return None
   try:
     return open_part(experiment, "train", workdir).people
