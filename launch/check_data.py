@@ -50,7 +50,7 @@ def _member(section: Mapping[str, Any], part: str) -> Iterator[str]:
   if not (section["root"] or section.get("data_dir")) and name != "drawn":
     yield (
       f"root must be the folder of the data set: --config.data.{part}.root="
-      "FOLDER"
+      "FOLDER; or data_dir the folder that launch.prepare was given"
     )
 
 
