@@ -46,20 +46,50 @@ def _data() -> ConfigDict:
       num_workers=0,  # processes that decode; 0: threads of this one
       num_threads=0,  # threads that decode, per process; 0: one per processor
       augmentation=dict(
-        scale_factor=0.0,  # s of U(1 - s, 1 + s) or clip(N(1, s), 1 +- s)
-        scale_distribution="uniform",  # or clipped_normal (HRNet's)
-        rotation_deg=0.0,  # r of U(-r, r) or clip(N(0, r), +-2 r)
-        rotation_distribution="uniform",
+        # uniform, clipped_normal (HRNet's: scales at one deviation, angles at
+        # two), truncated_normal (mmpose's); see pose_jax/data/augment.py
+        scale_factor=0.0,  # s of U(1 - s, 1 + s)
+        scale_distribution="uniform",  # also power_of_two: 2^N(0, s), Newell's
+        rotation_deg=0.0,  # r of U(-r, r)
+        rotation_distribution="uniform",  # also one_sided: U(0, r)
         rotation_probability=0.0,
         translation_fraction=0.0,  # of the padded box, each way
+        translation_distribution="uniform",  # or truncated_normal
         translation_probability=0.0,
         flip_probability=0.0,
+        flip_per_batch=False,  # one draw for all of a step: Chu et al.'s code
+        half_body_probability=0.0,  # of people with enough keypoints
+        half_body_min_keypoints=9,  # labelled; HRNet writes: more than 8
+        half_body_upper_probability=0.5,  # HRNet's coin: 0.6914624612740131
+        half_body_padding=1.5,  # of the half's box, in place of data.padding
       ),
       jitter=dict(  # colours, on the device; each factor from U(1 -+ a)
-        channel_gain=0.0,
+        channel_gain=0.0,  # of each channel by itself
+        channel_gain_probability=1.0,
         brightness=0.0,
+        brightness_probability=1.0,
         contrast=0.0,
+        contrast_probability=1.0,
         saturation=0.0,
+        saturation_probability=1.0,
+        hue_shift=0.0,  # of 180: OpenCV's units; shifts from U(-a, a)
+        saturation_shift=0.0,  # of 255
+        value_shift=0.0,  # of 255
+        hsv_probability=1.0,  # of each of the three shifts by itself
+        grey_probability=0.0,
+        blur_probability=0.0,  # mean of a window
+        blur_max_size=7,  # side of the largest window, crop pixels; from 3
+        median_probability=0.0,
+        median_max_size=7,
+      ),
+      occlusion=dict(  # rectangles that cover the crop, on the device
+        probability=0.0,
+        min_holes=1,
+        max_holes=1,
+        min_size=0.2,  # of the crop's height, and of its width
+        max_size=0.4,
+        fill="constant",  # fill_rgb; mean (of the crop), noise
+        fill_rgb=(0.0, 0.0, 0.0),  # 0..255
       ),
     )
   )
@@ -118,6 +148,7 @@ def _schedule() -> ConfigDict:
       num_epochs=140,
       num_steps=0,  # above 0: overrides num_epochs
       boundaries_epochs=(90, 120),
+      boundaries_steps=(),  # where given: instead of boundaries_epochs
       factor=0.1,
       warmup_steps=0,
     )

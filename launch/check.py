@@ -14,9 +14,15 @@ from launch.check_data import data_mistakes
 from launch.check_eval import eval_mistakes
 from launch.mistakes import ConfigError, suggest
 from pose_jax.codec.decode import DECODERS
-from pose_jax.data.augment import DISTRIBUTIONS, Augmentation
+from pose_jax.data.augment import (
+  ROTATION_DISTRIBUTIONS,
+  SCALE_DISTRIBUTIONS,
+  TRANSLATION_DISTRIBUTIONS,
+  Augmentation,
+)
 from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, map_hw
+from pose_jax.ops import blur, occlusion
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import (
@@ -28,8 +34,10 @@ from pose_jax.train.optimizer import (
 
 _CHOICES = {
   "data.alignment": ALIGNMENTS,
-  "data.augmentation.scale_distribution": DISTRIBUTIONS,
-  "data.augmentation.rotation_distribution": DISTRIBUTIONS,
+  "data.augmentation.scale_distribution": SCALE_DISTRIBUTIONS,
+  "data.augmentation.rotation_distribution": ROTATION_DISTRIBUTIONS,
+  "data.augmentation.translation_distribution": TRANSLATION_DISTRIBUTIONS,
+  "data.occlusion.fill": occlusion.FILLS,
   "model.name": MODELS,
   "loss.name": LOSSES,
   "optimizer.name": OPTIMIZERS,
@@ -57,6 +65,9 @@ _AT_LEAST = {  # smallest value that makes sense
   "data.jitter.brightness": 0,
   "data.jitter.contrast": 0,
   "data.jitter.saturation": 0,
+  "data.jitter.hue_shift": 0,
+  "data.jitter.saturation_shift": 0,
+  "data.jitter.value_shift": 0,
   "optimizer.momentum": 0,
   "schedule.factor": 0,
   "checkpoint.every_steps": 0,
@@ -78,6 +89,17 @@ _FRACTIONS = (
   "data.augmentation.rotation_probability",
   "data.augmentation.translation_probability",
   "data.augmentation.flip_probability",
+  "data.augmentation.half_body_probability",
+  "data.augmentation.half_body_upper_probability",
+  "data.jitter.channel_gain_probability",
+  "data.jitter.brightness_probability",
+  "data.jitter.contrast_probability",
+  "data.jitter.saturation_probability",
+  "data.jitter.hsv_probability",
+  "data.jitter.grey_probability",
+  "data.jitter.blur_probability",
+  "data.jitter.median_probability",
+  "data.occlusion.probability",
   "eval.nms_threshold",
   "optimizer.momentum",
   "optimizer.b1",
@@ -182,6 +204,9 @@ def _together(config: ConfigDict) -> Iterator[str]:
     return
   for what, make in (
     ("data.augmentation", lambda: Augmentation(**config.data.augmentation)),
+    ("data.jitter", lambda: blur.check(config.data.jitter.blur_max_size)),
+    ("data.jitter", lambda: blur.check(config.data.jitter.median_max_size)),
+    ("data.occlusion", lambda: _covers(config.data.occlusion.to_dict())),
     ("optimizer, schedule", lambda: _optimizer(config)),
   ):
     try:
@@ -208,6 +233,10 @@ def _frames(config: ConfigDict, crop_hw: tuple[int, int]) -> Frames:
     config.data.alignment,
     config.data.padding,
   )
+
+
+def _covers(options: dict[str, Any]) -> None:
+  occlusion.check(**{k: v for k, v in options.items() if k != "probability"})
 
 
 def _optimizer(config: ConfigDict) -> None:

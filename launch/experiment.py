@@ -215,8 +215,8 @@ def make_run_optimizer(config: ConfigDict, plan: Plan):
     learning_rate=options.pop("learning_rate"),
     num_steps=plan.num_steps,
     boundaries_steps=tuple(
-      epoch * plan.steps_per_epoch
-      for epoch in config.schedule.boundaries_epochs
+      config.schedule.boundaries_steps
+      or (n * plan.steps_per_epoch for n in config.schedule.boundaries_epochs)
     ),
     factor=config.schedule.factor,
     warmup_steps=config.schedule.warmup_steps,
@@ -246,5 +246,6 @@ def make_step(experiment: Experiment, optimizer) -> Callable:
       mean=tuple(config.data.mean_rgb),
       std=tuple(config.data.std_rgb),
       jitter=config.data.jitter.to_dict(),
+      covers=config.data.occlusion.to_dict(),
     ),
   )

@@ -75,12 +75,17 @@ def median_blur(
   )
 
 
-def _sizes(seeds, purpose, probability, max_size):
-  """[B] window sides; 1 where a picture is left alone."""
+def check(max_size: int) -> None:
+  """ValueError unless this can be the side of the largest window."""
   if max_size < 3 or max_size % 2 == 0:
     raise ValueError(
       f"the largest window of a blur must be odd and at least 3, got {max_size}"
     )
+
+
+def _sizes(seeds, purpose, probability, max_size):
+  """[B] window sides; 1 where a picture is left alone."""
+  check(max_size)
   draws_B2 = draws.uniform(seeds, purpose, 2)
   sizes = 3 + 2 * jnp.floor(draws_B2[:, 1] * (max_size // 2)).astype(jnp.int32)
   return jnp.where(draws_B2[:, 0] < probability, sizes, 1)

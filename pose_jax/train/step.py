@@ -19,7 +19,7 @@ from jaxtyping import Float
 from pose_jax.codec import targets
 from pose_jax.geometry import transform
 from pose_jax.models.output import PoseOutput
-from pose_jax.ops import color
+from pose_jax.ops import color, occlusion, photometric
 from pose_jax.train.state import TrainState
 
 Batch = Mapping[str, Array]
@@ -138,9 +138,19 @@ def prepare_images(
   mean: tuple[float, ...],
   std: tuple[float, ...],
   jitter: Mapping[str, Any] | None = None,
+  covers: Mapping[str, Any] | None = None,
 ) -> Float[Array, "B H W 3"]:
-  """uint8 crops to the network's input, colours jittered if asked for."""
+  """uint8 crops to the network's input, varied if asked for.
+
+  Args:
+    batch: image uint8 [B, H, W, 3]; sample_seed [B] where something varies.
+    mean, std: of the channels, in 0..1.
+    jitter: options of `photometric.vary`; what is off costs nothing.
+    covers: options of `occlusion.cover`; behind the colours.
+  """
   pixels = batch["image"]
-  if jitter and any(jitter.values()):
-    pixels = color.jitter(pixels, batch["sample_seed"], **jitter)
+  if jitter:
+    pixels = photometric.vary(pixels, batch["sample_seed"], **jitter)
+  if covers and covers["probability"]:
+    pixels = occlusion.cover(pixels, batch["sample_seed"], **covers)
   return color.normalize(pixels, mean=mean, std=std)

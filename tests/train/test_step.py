@@ -141,6 +141,30 @@ def test_jitter_changes_images_only_where_asked_for():
   assert np.abs(plain - some).max() > 0.1
 
 
+def test_what_does_not_vary_leaves_no_operation_in_the_step():
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  off = dict(
+    jitter={"channel_gain": 0.0, "blur_probability": 0.0},
+    covers={"probability": 0.0, "max_holes": 3},
+  )
+  programs = [
+    str(jax.make_jaxpr(lambda b, o=options: IMAGES(b, **o))(batch))
+    for options in ({}, off)
+  ]
+  assert programs[0] == programs[1]
+
+
+def test_rectangles_lie_on_top_of_the_colours():
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  jitter = {"channel_gain": 0.4}
+  covers = {"probability": 1.0, "fill_rgb": (0.0, 255.0, 0.0)}
+  varied = IMAGES(batch, jitter=jitter)
+  covered = IMAGES(batch, jitter=jitter, covers=covers)
+  is_hole = (np.asarray(covered) == (-2, 2, -2)).all(-1)  # normalised green
+  assert 0.02 < is_hole.mean() < 0.2
+  np.testing.assert_array_equal(covered[~is_hole], varied[~is_hole])
+
+
 _EIGHT_DEVICES = """
 import functools
 import jax, jax.numpy as jnp, numpy as np, optax
