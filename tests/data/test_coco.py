@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from pose_jax.data.coco import open_coco
 from pose_jax.data.images import DataError
-from pose_jax.skeleton import COCO17, LSP14
+from pose_jax.skeleton import COCO17, LSP14, MPII16
 
 COUNTS = {  # images, rows, crowds, with keypoints
   "minitrain": (41, 173, 4, 98),
@@ -76,6 +77,64 @@ def test_other_categories_are_left_out(make_coco):
 
   people = open_coco(*make_coco(edit=edit)).people
   assert len(people) == 11 and 1001 not in people.person_ids
+
+
+def hands(content):
+  """A second category with keypoints, for every other annotation."""
+  content["categories"].append(dict(id=7, name="hand", keypoints=["a", "b"]))
+  for annotation in content["annotations"][::2]:
+    annotation.update(category_id=7, keypoints=[1, 2, 2, 3, 4, 1])
+
+
+HAND = dataclasses.replace(
+  LSP14, name="two", keypoints=("a", "b"), category="hand"
+)
+
+
+def test_the_skeleton_says_which_of_several_categories_is_read(make_coco):
+  annotations, images = make_coco(edit=hands)
+  people = open_coco(annotations, images).people
+  assert people.person_ids.tolist() == list(range(1001, 1012, 2))
+  people = open_coco(annotations, images, skeleton=HAND).people
+  assert people.person_ids.tolist() == list(range(1000, 1012, 2))
+  assert people.kpts_xy_img[0].tolist() == [[1, 2], [3, 4]]
+  with pytest.raises(
+    DataError, match=r"several .*\(person, hand\), and 0 .* called 'foot'"
+  ):
+    foot = dataclasses.replace(HAND, category="foot")
+    open_coco(annotations, images, skeleton=foot)
+
+
+def test_a_files_only_category_may_be_called_anything(make_coco):
+  annotations, images = make_coco(
+    edit=lambda c: c["categories"][0].update(name="player")
+  )
+  assert len(open_coco(annotations, images).people) == 12
+
+
+def test_names_in_another_order_are_refused_at_the_first(make_coco):
+  def swap(content):
+    names = list(COCO17.keypoints)
+    names[5], names[6] = names[6], names[5]
+    content["categories"][0]["keypoints"] = names
+
+  annotations, images = make_coco(edit=swap)
+  with pytest.raises(
+    DataError,
+    match="'person' has keypoint 'right_shoulder' at place 6, where skeleton "
+    "coco17 has 'left_shoulder'",
+  ):
+    open_coco(annotations, images)
+
+
+def test_a_table_has_the_alternative_whose_names_are_the_files(make_coco):
+  annotations, images = make_coco()
+  people = open_coco(
+    annotations, images, skeleton=LSP14, alternatives=(MPII16, COCO17)
+  ).people
+  assert people.skeleton == COCO17
+  with pytest.raises(DataError, match="has 17 keypoints, but skeleton lsp14"):
+    open_coco(annotations, images, skeleton=LSP14, alternatives=(MPII16,))
 
 
 def test_a_file_without_people_opens(make_coco):

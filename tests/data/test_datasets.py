@@ -3,7 +3,7 @@ import pytest
 
 from pose_jax.data.datasets import DATASETS, open_dataset
 from pose_jax.data.images import DataError, decode
-from pose_jax.skeleton import COCO17, LSP14
+from pose_jax.skeleton import COCO17, LSP14, MPII16
 
 
 def test_coco_paths_are_below_root(make_coco):
@@ -33,6 +33,59 @@ def test_names_joined_by_plus_are_concatenated(shared_data):
     inside = dataset.people.kpts_xy_img[i] <= image.shape[1::-1]
     assert inside.all()
   assert dataset.people.box_source == "keypoints"
+
+
+def test_members_of_a_mixture_have_their_own_splits_and_weights(shared_data):
+  section = dict(
+    name="lspet+lsp",
+    root=str(shared_data),
+    split="val+test",
+    weights=(0.5, 2),
+  )
+  dataset = open_dataset(section, skeleton=LSP14)
+  assert (dataset.name, dataset.split) == ("lspet+lsp", "val+test")
+  repeats = dataset.people.repeats
+  assert (repeats[:1000] == 0.5).all() and (repeats[1000:] == 2).all()
+  assert dataset.people.image_names[1000] == "images/im1001.jpg"
+
+
+def test_sets_of_two_skeletons_are_joined_by_keypoint_names(
+  shared_data, make_coco
+):
+  annotations, _ = make_coco()
+  section = dict(
+    name="coco+lsp",
+    root=f"{annotations.parent}+{shared_data}",
+    annotations=f"{annotations.name}+",
+    images="images+",
+    split="",
+  )
+  dataset = open_dataset(section, skeleton=LSP14)
+  people = dataset.people
+  assert dataset.name == "coco as lsp14+lsp" and people.skeleton == LSP14
+  assert len(people) == 12 + 1000
+  # Ids of the annotations, 1000 to 1011, do not occur twice in LSP's 1 to 1000
+  # but for one: LSP's are moved.
+  assert people.person_ids[0] == 1000 and people.person_ids[12] == 10_001
+  wrist, neck = LSP14.index("left_wrist"), LSP14.index("neck")
+  alone = open_dataset(
+    section
+    | dict(
+      name="coco",
+      root=str(annotations.parent),
+      annotations=annotations.name,
+      images="images",
+    )
+  ).people
+  np.testing.assert_array_equal(
+    people.kpts_xy_img[:12, wrist],
+    alone.kpts_xy_img[:, COCO17.index("left_wrist")],
+  )
+  assert not people.vis[:12, neck].any() and people.vis[12:, neck].all()
+  mapped = open_dataset(
+    section | {"keypoint_map": ("neck=nose",)}, skeleton=LSP14
+  ).people
+  np.testing.assert_array_equal(mapped.vis[:12, neck], alone.vis[:, 0])
 
 
 def test_drawn_people_are_drawn_once_and_told_apart_by_seed(tmp_path):
@@ -67,3 +120,15 @@ def test_wrong_sections_are_refused_in_one_sentence(shared_data, tmp_path):
     open_dataset(dict(name="lsp", root=str(shared_data)), skeleton=COCO17)
   with pytest.raises(DataError, match="joints.mat does not exist"):
     open_dataset(dict(name="lspet", root=str(tmp_path)))
+
+
+def test_mpii_is_opened_by_split_or_from_the_release(shared_data, tmp_path):
+  section = dict(name="mpii", root=str(shared_data), split="valid")
+  people = open_dataset(section, skeleton=MPII16).people
+  assert len(people) == 179 and (people.head_size > 0).all()
+  with pytest.raises(ValueError, match="annotations 'a.json': wanted none"):
+    open_dataset(section | {"annotations": "a.json"})
+  with pytest.raises(DataError, match="cannot read .*mpii/r.mat: No such file"):
+    open_dataset(section | {"annotations": "r.mat", "split": "test"})
+  with pytest.raises(DataError, match="no train.json in .*mpii: wrong folder"):
+    open_dataset(dict(name="mpii", root=str(tmp_path)))

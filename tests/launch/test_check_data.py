@@ -1,0 +1,85 @@
+"""What a config says of its data: right mixtures pass, mistakes are named."""
+
+import importlib
+import pathlib
+
+import pytest
+
+from launch.check import check_config
+from launch.mistakes import ConfigError
+
+SKELETONS = pathlib.Path(__file__).parents[2] / "configs" / "skeletons"
+
+
+def config_with(part="train", **changes):
+  config = importlib.import_module("configs.quickstart").get_config()
+  config.data[part].update(**changes)
+  return config
+
+
+def test_a_mixture_with_weights_and_a_map_is_right():
+  check_config(
+    config_with(
+      name="lspet+lsp+coco",
+      root="LEEDS+LEEDS+COCO",
+      split="all+train+train2017",
+      annotations="++person_keypoints_train2017.json",
+      weights=(1, 0.5, 2.0),
+      keypoint_map=("nose=head_top", "left_eye="),
+    )
+  )
+
+
+@pytest.mark.parametrize(
+  "changes, sentence",
+  [
+    (dict(name="lsp+lps"), r"data\.train\.name is 'lps': did you mean lsp"),
+    (dict(name="lsp", root=None), "data.train.root must be the folder .*train"),
+    (dict(name="lsp+lspet", root="a+"), "data.train.root must be the folder"),
+    (dict(num_images=0), "data.train.num_images must say how many"),
+    (
+      dict(name="lsp", boxes="imag"),
+      "data.train.boxes is 'imag': did you mean",
+    ),
+    (dict(name="lsp+lspet", boxes="image+imag"), "boxes is 'imag'"),
+    (
+      dict(name="lsp+lspet", split="train+all+train"),
+      "data.train: split 'train.all.train' has 3 values .* the 2 data sets",
+    ),
+    (dict(weights=(1, 2)), r"train\.weights has 2 numbers for 1 data sets"),
+    (dict(weights=(0,)), r"weights is \(0,\): wanted numbers above 0"),
+    (dict(weights=("a",)), "weights is .*: wanted numbers above 0"),
+    (dict(weights=(float("inf"),)), "weights is .*: wanted numbers above 0"),
+    (dict(part="eval", weights=(2,)), r"data\.eval\.weights must be \(\)"),
+    (dict(keypoint_map=("neck",)), "data.train: keypoint_map has 'neck'"),
+    (dict(keypoint_map=("a=b", "a=c")), "keypoint_map names 'a' twice"),
+  ],
+)
+def test_mistakes_are_named(changes, sentence):
+  with pytest.raises(ConfigError, match=sentence):
+    check_config(config_with(**changes))
+
+
+def test_a_part_that_is_not_opened_is_not_looked_at():
+  config = config_with(name="lsp", root=None)
+  check_config(config, parts=("eval",))
+
+
+def test_a_skeleton_may_be_a_file_and_its_mistakes_are_sentences(tmp_path):
+  config = config_with()
+  config.data.skeleton = str(SKELETONS / "mouse_top.toml")
+  config.loss.ohkm_top_k = 10
+  with pytest.raises(ConfigError, match="mouse_top has 9 keypoints"):
+    check_config(config)
+  config.loss.ohkm_top_k = 9
+  check_config(config)
+  path = tmp_path / "mine.toml"
+  path.write_text('name = "mine"\nkeypoints = ["a", "a"]\nsigmas = 0.1')
+  config.data.skeleton = str(path)
+  with pytest.raises(
+    ConfigError, match="^data.skeleton: .*mine.toml: keypoints has 'a' twice"
+  ):
+    check_config(config)
+  path.unlink()
+  with pytest.raises(ConfigError, match="data.skeleton: cannot read .*mine"):
+    check_config(config)
