@@ -148,10 +148,10 @@ def _is_there(section: Mapping[str, Any]) -> bool:
 
 def _prepare(section: Mapping[str, Any]) -> None:
   """Opens, compares, writes, tells."""
-  split, options = prepared_as(section)
+  prepared = prepared_as(section)
   skeleton = find_skeleton(_SKELETON.value) if _SKELETON.value else COCO17
   dataset = DATASETS[section["name"]](section, skeleton)
-  title = f"{dataset.name} {split}"
+  title = f"{dataset.name} {prepared.split}"
   compared = _compare(dataset)
   _say(
     f"{title}: {len(dataset.people):,} people in {len(dataset.images):,} "
@@ -161,15 +161,15 @@ def _prepare(section: Mapping[str, Any]) -> None:
   info, was_there = write_prepared(
     dataset,
     _DATA_DIR.value,
-    split,
-    options=options,
-    source=str(pathlib.Path(_SOURCE.value).absolute()),
+    prepared.split,
+    options=prepared.options,
+    source=str(dataset.images.root.absolute()),
     counts=compared,
     max_skipped=_MAX_SKIPPED.value,
     progress=ProgressBar(f"preparing {title}", "images"),
   )
   seconds = time.monotonic() - start
-  folder = set_folder(_DATA_DIR.value, dataset.name, split) / VERSION
+  folder = set_folder(_DATA_DIR.value, dataset.name, prepared.split) / VERSION
   _say(
     f"{title}: already prepared in {folder}"
     if was_there

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import fcntl
 import functools
+import hashlib
 import io
 import itertools
 import json
@@ -72,7 +73,8 @@ def write_prepared(
     split: name of the folder.
     options: how the table was made, where there is a choice; `open_prepared`
       can ask for them.
-    source: where the raw files are, for the record.
+    source: folder of the images, for the record; a run that goes on where
+      another was killed must have the same.
     counts: what the numbers were compared with, for the record.
     max_skipped: share of the images that may be broken; one always may.
     progress: called with images done and wanted.
@@ -119,13 +121,19 @@ class _Plan:
     """Of the raw form's table."""
     return digest(self.dataset.people)
 
+  @property
+  def key(self) -> str:
+    """Tells half-written sets of other people or images apart."""
+    text = f"{self.digest} {self.source}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 def _write(
   plan: _Plan, data_dir: pathlib.Path, parent: pathlib.Path
 ) -> tuple[PreparedInfo, bool]:
   """Under the lock: so what a run left unfinished is stale."""
   folder = parent / VERSION
-  writing = parent / f"{_WRITING}{VERSION}-{plan.digest[:16]}"
+  writing = parent / f"{_WRITING}{VERSION}-{plan.key}"
   for stale in (*parent.glob(f"{_INCOMPLETE}*"), *parent.glob(f"{_WRITING}*")):
     if stale != writing:
       shutil.rmtree(stale)

@@ -10,6 +10,8 @@ from pose_jax.data.drawn import open_drawn
 from pose_jax.data.leeds import open_lsp, open_lspet
 from pose_jax.data.mapping import fit, parse_keypoint_map
 from pose_jax.data.mixture import join, member_sections, weigh
+from pose_jax.data.mpii import open_mpii
+from pose_jax.data.mpii_release import open_mpii_release
 from pose_jax.data.people import Dataset
 from pose_jax.data.prepared import open_prepared
 from pose_jax.skeleton import COCO17, SKELETONS, Skeleton
@@ -28,7 +30,10 @@ def open_dataset(
   Args:
     section: `name` (a key of DATASETS, or several joined by "+") and `root`;
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
-      lspet: in folders of these names below root); `num_images` and `seed`
+      lspet: in folders of these names below root); `split` (mpii, in a
+      folder of this name below root: of the JSON lists, or of the release if
+      `annotations` names its .mat there; `images` if the folder of images
+      there is called something else); `num_images` and `seed`
       (drawn: drawn below root on first use; `progress`, called with pictures
       done and wanted, is optional). With `data_dir` the set is opened from
       what `launch.prepare` wrote there, and root is not needed; with
@@ -61,35 +66,62 @@ def _open_member(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
   """One data set, from its own section."""
   if not section.get("data_dir"):
     return DATASETS[section["name"]](section, skeleton)
-  split, options = prepared_as(section)
+  wanted = prepared_as(section)
   dataset = open_prepared(
-    section["data_dir"], section["name"], split, options=options
+    section["data_dir"],
+    section["name"],
+    wanted.split,
+    options=wanted.options,
+    flags=wanted.flags,
   )
   if section["name"] == "drawn":
     dataset = dataclasses.replace(dataset, split=_drawn_split(section))
   return dataset
 
 
-def prepared_as(section: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-  """What the prepared form of a data set is called.
+@dataclasses.dataclass(frozen=True)
+class PreparedAs:
+  """Where the prepared form of a data set lies.
+
+  Attributes:
+    split: folder of its split.
+    options: what its table depends on besides.
+    flags: that `launch.prepare` needs, besides the folders.
+  """
+
+  split: str
+  options: Mapping[str, str]
+  flags: str
+
+
+def prepared_as(section: Mapping[str, Any]) -> PreparedAs:
+  """What the prepared form of one data set is called.
 
   Args:
-    section: of one data set, with the values of its raw form.
-  Returns:
-    The folder of its split, and the options that its table depends on.
+    section: with the values of its raw form.
   Raises:
     ValueError: if the section says too little.
   """
   name, split = section["name"], section.get("split")
   if name == "drawn":
-    return _drawn_folder(section), {}
+    flags = f"--num_images={section['num_images']} --seed={section['seed']}"
+    return PreparedAs(_drawn_folder(section), {}, flags)
   if name == "coco":
-    stem = pathlib.Path(section.get("annotations") or "").stem
+    annotations = section.get("annotations") or ""
+    stem = pathlib.Path(annotations).stem
     if not (split or stem):
       raise ValueError("dataset coco needs split or annotations")
-    return split or stem, {"annotations": stem} if stem else {}
-  options = {"boxes": section.get("boxes") or "keypoints"}
-  return split or "train", options if name in ("lsp", "lspet") else {}
+    flags = f"--split={split or stem}"
+    if annotations not in ("", f"annotations/person_keypoints_{split}.json"):
+      images = section.get("images") or "."
+      flags += f" --annotations={annotations} --images={images}"
+    return PreparedAs(
+      split or stem, {"annotations": stem} if stem else {}, flags
+    )
+  split, boxes = split or "train", section.get("boxes") or "keypoints"
+  if name not in ("lsp", "lspet"):
+    return PreparedAs(split, {}, f"--split={split}")
+  return PreparedAs(split, {"boxes": boxes}, f"--split={split} --boxes={boxes}")
 
 
 def _root(section: Mapping[str, Any]) -> pathlib.Path:
@@ -113,6 +145,25 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
     alternatives=tuple(SKELETONS.values()),
     split=split if split and stem.endswith(split) else stem,
     check_images=section.get("check_images", True),
+  )
+
+
+def _mpii(section: Mapping[str, Any], _: Skeleton) -> Dataset:
+  root = _root(section) / "mpii"
+  split, annotations = section.get("split"), section.get("annotations") or ""
+  images = root / (section.get("images") or "images")
+  check_images = section.get("check_images", True)
+  if not annotations:
+    return open_mpii(
+      root, split or "train", images=images, check_images=check_images
+    )
+  if not annotations.endswith(".mat"):
+    raise ValueError(
+      f"dataset mpii has annotations {annotations!r}: wanted none, as split "
+      "names the JSON list, or the release's .mat"
+    )
+  return open_mpii_release(
+    root / annotations, images, split or "train", check_images=check_images
   )
 
 
@@ -151,5 +202,6 @@ DATASETS: dict[str, Callable[[Mapping[str, Any], Skeleton], Dataset]] = {
   "coco": _coco,
   "lsp": _leeds(open_lsp, "lsp"),
   "lspet": _leeds(open_lspet, "lspet"),
+  "mpii": _mpii,
   "drawn": _drawn,
 }

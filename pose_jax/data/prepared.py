@@ -107,6 +107,7 @@ def open_prepared(
   split: str,
   *,
   options: Mapping[str, Any] | None = None,
+  flags: str = "",
 ) -> Dataset:
   """A prepared data set, as its raw form opens; reads no image.
 
@@ -115,11 +116,13 @@ def open_prepared(
     name: of the data set.
     split: folder of the split.
     options: values that the table must have been made with.
+    flags: of the command that prepares it, for the sentence that it is
+      missing; its split by default.
   Raises:
     DataError: if it is not there, damaged, of another version, or made with
       other options; says what to do.
   """
-  folder = find_version(data_dir, name, split)
+  folder = _find_version(data_dir, name, split, flags)
   info = read_info(folder)
   for option, wanted in (options or {}).items():
     found = info.options.get(option)
@@ -153,14 +156,10 @@ def open_prepared(
   return Dataset(info.name, info.split, people, source)
 
 
-def find_version(
-  data_dir: str | pathlib.Path, name: str, split: str
+def _find_version(
+  data_dir: str | pathlib.Path, name: str, split: str, flags: str
 ) -> pathlib.Path:
-  """Folder of the version this code reads.
-
-  Raises:
-    DataError: if there is none; names the command, or the version found.
-  """
+  """Folder of the version this code reads."""
   parent = set_folder(data_dir, name, split)
   folder = parent / VERSION
   if folder.is_dir():
@@ -173,8 +172,8 @@ def find_version(
     )
   raise DataError(
     f"{name} {split} is not prepared in {data_dir}: run python -m "
-    f"launch.prepare --dataset={name} --split={split} --source=FOLDER "
-    f"--data_dir={data_dir}"
+    f"launch.prepare --dataset={name} {flags or f'--split={split}'} "
+    f"--source=FOLDER --data_dir={data_dir}"
   )
 
 
