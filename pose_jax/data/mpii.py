@@ -34,6 +34,7 @@ def open_mpii(
   split: str = "train",
   *,
   images: str | pathlib.Path | None = None,
+  check_images: bool = True,
 ) -> Dataset:
   """One split of MPII from JSON; reads no image.
 
@@ -49,6 +50,7 @@ def open_mpii(
     root: folder with `SPLIT.json` or `annot/SPLIT.json` and `images/`.
     split: "train", "valid" or what other files there are ("trainval", "test").
     images: folder of the images if it is another.
+    check_images: False leaves it to the reader to miss an image file.
   Raises:
     DataError: if a file is missing or faulty (names the entry), or the two
       files do not speak of the same people in the same order.
@@ -82,7 +84,8 @@ def open_mpii(
   source = FolderImages(
     pathlib.Path(images) if images else root / "images", people.image_names
   )
-  source.check()
+  if check_images:
+    source.check()
   return Dataset("mpii", split, people, source)
 
 
