@@ -144,6 +144,13 @@ def test_targets_fed_back_are_perfect_and_nothing_is_nothing():
   assert float(accuracy.mean_accuracy(correct, counted)) == 0
 
 
+def test_a_map_without_a_peak_finds_nothing():
+  wanted = np.zeros((1, 20, 20, 1), np.float32)
+  wanted[0, 0, 0] = 1  # where the argmax of such a map lies
+  correct, counted = accuracy.heatmap_accuracy(np.zeros_like(wanted), wanted)
+  assert (correct[0], counted[0]) == (0, 1)
+
+
 def test_mean_weighs_keypoints_alike():
   mean = accuracy.mean_accuracy(jnp.array([1.0, 0, 3]), jnp.array([1.0, 0, 6]))
   assert float(mean) == 0.75
