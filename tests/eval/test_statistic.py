@@ -1,0 +1,104 @@
+"""Tests of eval/statistic.py."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pose_jax.eval import average_precision, coco, scoring, statistic
+from pose_jax.eval.predictions import Predictions
+from pose_jax.skeleton import LSP14
+
+
+def _one_each(people, shift=15.0):
+  """A prediction of every person, some way off."""
+  rng = np.random.default_rng(0)
+  kpts = people.kpts_xy_img + shift * rng.normal(size=people.kpts_xy_img.shape)
+  score = np.full((*people.vis.shape, 1), 0.5)
+  return Predictions(
+    image_ids=people.image_ids[people.image_index],
+    kpts_xys_img=np.concatenate([kpts, score], -1).astype(np.float64),
+    score=np.linspace(0.1, 0.9, len(people)),
+    person_ids=people.person_ids,
+  )
+
+
+def _once(people):
+  return np.ones((1, len(people.image_ids)), int)
+
+
+def _without(people, predictions, image):
+  """The table and the predictions without the people of an image."""
+  stays = people.image_index != image
+  return people.select(stays), predictions.select(
+    predictions.image_ids != people.image_ids[image]
+  )
+
+
+def test_pck_is_that_of_scoring(make_people):
+  people = make_people(8, skeleton=LSP14)
+  people.vis[:, 5] = 0
+  people.vis[3, list(people.skeleton.pck_pair)] = 0  # a person left out
+  predictions = _one_each(people)
+  scores = scoring.pck_of_people(predictions.kpts_xys_img[..., :2], people)
+  at = scores.at(0.2)
+  got = statistic.pck_statistic(people, predictions)
+  assert got.names == ("PCK@0.2", "PCK@0.2_mean")
+  np.testing.assert_allclose(
+    got.of_weights(_once(people))[0], (scores.total[at], scores.mean[at])
+  )
+  assert 0.1 < scores.total[at] < 0.9
+
+
+@pytest.mark.parametrize("make", statistic.METRICS.values())
+def test_an_image_of_weight_zero_is_not_there(make_people, make):
+  people = make_people(9, skeleton=LSP14, num_images=3)
+  predictions = _one_each(people)
+  got = make(people, predictions).of_weights(np.array([[1, 0, 1], [2, 0, 2]]))
+  fewer = make(*_without(people, predictions, 1))
+  np.testing.assert_allclose(got[0], fewer.of_weights(_once(people))[0])
+  np.testing.assert_allclose(got[0], got[1])
+
+
+def test_ten_numbers_of_coco(make_crowd):
+  people, predictions = make_crowd(1)
+  got = statistic.coco_statistic(people, predictions)
+  values = got.of_weights(_once(people))[0]
+  expected = average_precision.coco_scores(people, predictions)
+  assert dict(zip(got.names, values.tolist(), strict=True)) == expected
+  assert got.names == coco.NAMES
+
+
+def test_shares_by_hand(make_people):
+  people = make_people(4, num_images=3)  # people 0 and 3 in image 0
+  labelled = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0], [1, 1, 0]], bool)
+  correct = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]], bool)
+  got = statistic.ratio_statistic("hits", correct, labelled, people)
+  weights = np.array([[1, 1, 1], [2, 0, 1], [0, 0, 0]])
+  values = got.of_weights(weights)
+  np.testing.assert_allclose(values[0], (3 / 7, (2 / 4 + 1 / 3) / 2))
+  np.testing.assert_allclose(values[1], (2 / 9, (2 / 5 + 0 / 4) / 2))
+  assert np.isnan(values[2]).all()
+
+
+def test_metrics_are_names_or_functions(make_people):
+  people = make_people(4)
+  predictions = _one_each(people)
+
+  def own(table, found):
+    everything = np.ones((len(table), 1), bool)
+    return statistic.ratio_statistic("own", everything, everything, table)
+
+  made = statistic.make_statistics(["coco", own], people, predictions)
+  assert [len(m.names) for m in made] == [10, 2]
+  for metrics, got in ((["coco", "pkc"], "got pkc"), ([], "got none")):
+    with pytest.raises(ValueError, match=f"some of coco, pck .*{got}"):
+      statistic.make_statistics(metrics, people, predictions)
+
+
+def test_pck_needs_a_reference_pair(make_people):
+  people = make_people(4)
+  skeleton = dataclasses.replace(people.skeleton, pck_pair=None)
+  people = dataclasses.replace(people, skeleton=skeleton)
+  with pytest.raises(ValueError, match="states no pair of keypoints"):
+    statistic.pck_statistic(people, _one_each(people))
