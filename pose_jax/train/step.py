@@ -16,7 +16,7 @@ from flax import linen as nn
 from jax import Array
 from jaxtyping import Float
 
-from pose_jax.codec import targets
+from pose_jax.codec import accuracy, targets
 from pose_jax.geometry import transform
 from pose_jax.models.output import PoseOutput
 from pose_jax.ops import color, occlusion, photometric
@@ -92,9 +92,10 @@ def train_step(
     images: makes the network's input from the batch (`prepare_images`).
     axis_name: the mapped axis; None on one device.
   Returns:
-    The state after the update; loss, gradient norm and the mean height of
-    the predicted peaks of labelled keypoints (maps that collapse to zero
-    show there first).
+    The state after the update; loss, gradient norm, the mean height of the
+    predicted peaks of labelled keypoints (maps that collapse to zero show
+    there first) and the share of peaks near their target's
+    (`codec.accuracy`; no PCKh).
   """
   inputs = images(batch)
   heatmaps, weight = target(batch)
@@ -113,14 +114,16 @@ def train_step(
     objective, has_aux=True
   )(state.params)
   peak_BK = jax.lax.stop_gradient(predicted).max((1, 2))
+  near_K, counted_K = accuracy.heatmap_accuracy(predicted, heatmaps)
   sums = {
     "loss": value,
     "peak": (peak_BK * weight).sum() / jnp.maximum(weight.sum(), 1.0),
   }
+  num_near, num_counted = near_K.sum(), counted_K.sum()
   batch_stats = updates.get("batch_stats", {})
   if axis_name is not None:
-    grads, sums, batch_stats = jax.lax.pmean(
-      (grads, sums, batch_stats), axis_name
+    grads, sums, batch_stats, num_near, num_counted = jax.lax.pmean(
+      (grads, sums, batch_stats, num_near, num_counted), axis_name
     )
   changes, opt_state = optimizer.update(grads, state.opt_state, state.params)
   new_state = TrainState(
@@ -129,7 +132,12 @@ def train_step(
     batch_stats=batch_stats,
     opt_state=opt_state,
   )
-  return new_state, {**sums, "grad_norm": optax.tree.norm(grads)}
+  return new_state, {
+    **sums,
+    "grad_norm": optax.tree.norm(grads),
+    # Divided after the devices are joined: they see different numbers.
+    "heatmap_accuracy": num_near / jnp.where(num_counted > 0, num_counted, 1),
+  }
 
 
 def prepare_images(

@@ -13,6 +13,7 @@ import optax
 import pytest
 from flax import linen as nn
 
+from pose_jax import parallel
 from pose_jax.codec import targets
 from pose_jax.geometry import Frames, transform
 from pose_jax.models.output import PoseOutput
@@ -130,6 +131,46 @@ def test_peak_is_the_mean_height_over_labelled_keypoints():
   assert float(metrics["peak"]) == pytest.approx(
     peaks[labelled].mean(), rel=1e-5
   )
+
+
+def test_heatmap_accuracy_is_the_share_of_peaks_near_their_target():
+  model, optimizer = TwoStages(), optax.sgd(0.0)
+  state = init_state(init_variables(model, (16, 16), 0), optimizer)
+  batch = {k: jnp.asarray(v) for k, v in make_batch(rows=32).items()}
+  _, metrics = jax.jit(step_of(model, optimizer))(state, batch)
+  output = model.apply({"params": state.params}, IMAGES(batch), train=False)
+  found, (wanted, weight) = np.asarray(output.heatmaps), TARGET(batch)
+  near, count = 0, 0
+  for b, k in np.argwhere(np.asarray(weight) > 0):
+    peaks = [
+      np.array(np.unravel_index(maps[b, :, :, k].argmax(), (4, 4)))
+      for maps in (found, np.asarray(wanted))
+    ]
+    is_near = np.linalg.norm((peaks[0] - peaks[1]) / 0.4) <= 0.5
+    near += is_near and found[b, :, :, k].max() > 0
+    count += 1
+  assert 0 < near < count
+  assert float(metrics["heatmap_accuracy"]) == pytest.approx(near / count)
+
+
+def test_heatmap_accuracy_of_devices_with_unequal_labels():
+  model, optimizer = TwoStages(), optax.sgd(0.0)
+  state = init_state(init_variables(model, (16, 16), 0), optimizer)
+  batch = make_batch(rows=32)
+  batch["vis"][:16] = 0
+  batch["vis"][0, 0] = 2  # one label on one device, many on the other
+  step = step_of(model, optimizer)
+  _, alone = jax.jit(step)(state, batch)
+  _, together = parallel.parallel_step(step)(
+    parallel.replicate(state), parallel.shard(batch)
+  )
+  accuracy = float(alone["heatmap_accuracy"])
+  assert 0 < accuracy < 1
+  got = np.asarray(together["heatmap_accuracy"]).ravel()
+  np.testing.assert_allclose(got, accuracy, rtol=1e-6)
+  batch["vis"][:] = 0
+  _, nobody = jax.jit(step)(state, batch)
+  assert float(nobody["heatmap_accuracy"]) == 0
 
 
 def test_jitter_changes_images_only_where_asked_for():
