@@ -86,8 +86,9 @@ def fit(
 ) -> list[Dataset]:
   """The data sets with `skeleton`, remapped where they have another one.
 
-  A remapped one is called "mpii as lsp14". An entry of `keypoint_map` speaks
-  of those data sets whose own skeleton has its keypoint.
+  A remapped one is called "mpii as lsp14"; one that has the same keypoints in
+  the same order only gets the other sigmas, pairs, bones. An entry of
+  `keypoint_map` speaks of those data sets whose own skeleton has its keypoint.
 
   Raises:
     ValueError: if an entry speaks of none, or a keypoint of `skeleton` would
@@ -98,8 +99,9 @@ def fit(
   fitted, used = [], set(labelled)
   for dataset in datasets:
     own = dataset.people.skeleton
-    if own == skeleton:
-      fitted.append(dataset)
+    if own.keypoints == skeleton.keypoints:
+      people = dataclasses.replace(dataset.people, skeleton=skeleton)
+      fitted.append(dataclasses.replace(dataset, people=people))
       labelled.update(skeleton.keypoints)
       continue
     pairs = {

@@ -88,6 +88,36 @@ def test_sets_of_two_skeletons_are_joined_by_keypoint_names(
   np.testing.assert_array_equal(mapped.vis[:12, neck], alone.vis[:, 0])
 
 
+def test_the_published_mixture_for_lsp_is_a_section(shared_data):
+  """MPII, LSP-extended and LSP's first thousand (Chu et al. 2017)."""
+  section = dict(
+    name="mpii+lspet+lsp",
+    root=str(shared_data),
+    split="train+all+train",
+    weights=(1, 0.5, 2),
+  )
+  dataset = open_dataset(section, skeleton=LSP14)
+  people = dataset.people
+  assert dataset.name == "mpii as lsp14+lspet+lsp"
+  assert dataset.split == "train+all+train"
+  assert len(people) == 120 + 10_000 + 1000
+  assert people.repeats.sum() == 120 + 5000 + 2000
+  for ids in (people.image_ids, people.person_ids):
+    assert len(np.unique(ids)) == len(ids)
+  mpii = open_dataset(dict(name="mpii", root=str(shared_data), split="train"))
+  for target, source in (("neck", "upper_neck"), ("right_knee", "right_knee")):
+    k, j = LSP14.index(target), MPII16.index(source)
+    np.testing.assert_array_equal(people.vis[:120, k], mpii.people.vis[:, j])
+    np.testing.assert_array_equal(
+      people.kpts_xy_img[:120, k], mpii.people.kpts_xy_img[:, j]
+    )
+  for i in (0, 120, 10_120):
+    row = people.image_index[i]
+    image = decode(dataset.images.read(row), dataset.images.name(row))
+    labelled = people.vis[i] > 0
+    assert (people.kpts_xy_img[i, labelled] <= image.shape[1::-1]).all()
+
+
 def test_drawn_people_are_drawn_once_and_told_apart_by_seed(tmp_path):
   told = []
   section = dict(

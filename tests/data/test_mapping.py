@@ -156,9 +156,15 @@ def test_real_people_keep_their_limbs(shared_data):
   assert not mapped.vis[:, :5].any() and len(mapped.usable()) == 1000
 
 
-def test_a_data_set_of_the_wanted_skeleton_is_left_as_it_is():
-  given = dataset(LSP14)
-  assert fit([given], LSP14) == [given]
+def test_a_data_set_with_the_wanted_keypoints_keeps_them_and_its_name():
+  given = dataset(LSP14, "lsp")
+  for wanted in (LSP14, dataclasses.replace(LSP14, oks_sigmas=(0.1,) * 14)):
+    (fitted,) = fit([given], wanted)
+    assert fitted.name == "lsp" and fitted.people.skeleton is wanted
+    np.testing.assert_array_equal(
+      fitted.people.kpts_xy_img, given.people.kpts_xy_img
+    )
+    np.testing.assert_array_equal(fitted.people.vis, given.people.vis)
 
 
 def test_a_mixture_fits_if_somebody_labels_every_keypoint():
