@@ -25,6 +25,7 @@ def open_coco(
   name: str = "coco",
   split: str = "",
   check_images: bool = True,
+  clip_boxes: bool = True,
 ) -> Dataset:
   """All people of a COCO keypoint file, crowd regions too; reads no image.
 
@@ -41,6 +42,7 @@ def open_coco(
     name: what reports call the dataset.
     split: likewise.
     check_images: False leaves it to the reader to miss an image file.
+    clip_boxes: False leaves boxes as the file has them.
   Raises:
     DataError: if a file, a key or an image is missing or a number is not
       one; names the file and the entry.
@@ -62,6 +64,8 @@ def open_coco(
   keypoints = _keypoints(persons, skeleton, path)
   is_labelled = keypoints[..., 2:] > 0
   box = entries.vectors(persons, "annotation", "bbox", 4, path)
+  if clip_boxes:
+    box = _clip(box, image_hw[index])
   area = entries.numbers(persons, "annotation", "area", path)
   is_crowd = entries.ints(persons, "annotation", "iscrowd", path) > 0
   person_ids = entries.ints(persons, "annotation", "id", path)
@@ -74,7 +78,7 @@ def open_coco(
       image_hw=image_hw.astype(np.int32),
       image_index=index,
       person_ids=person_ids,
-      box_xywh_img=_clip(box, image_hw[index]).astype(np.float32),
+      box_xywh_img=box.astype(np.float32),
       kpts_xy_img=np.where(is_labelled, keypoints[..., :2], 0).astype(
         np.float32
       ),
