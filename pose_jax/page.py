@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from pose_jax import chart
+from pose_jax import bars, chart
 
 Cell = str | float | int | None
 
@@ -47,6 +47,22 @@ class Gallery:
 
 
 @dataclasses.dataclass(frozen=True)
+class Section:
+  """A further part of a page: two columns, and galleries below them.
+
+  Attributes:
+    note: a paragraph below the heading.
+    left, right: what stands in each column, from top to bottom.
+  """
+
+  title: str
+  note: str = ""
+  left: tuple[Table | bars.Bars | chart.Chart, ...] = ()
+  right: tuple[Table | bars.Bars | chart.Chart, ...] = ()
+  galleries: tuple[Gallery, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Page:
   """Everything on the page, from top to bottom.
 
@@ -55,6 +71,7 @@ class Page:
     headline: (name, value) of the few numbers that matter, values as text.
     protocol: (what, how) pairs.
     tables, curves, galleries: in order.
+    sections: further parts, after the galleries.
     reading: paragraphs on how to read the page.
   """
 
@@ -65,6 +82,7 @@ class Page:
   tables: tuple[Table, ...] = ()
   curves: tuple[chart.Chart, ...] = ()
   galleries: tuple[Gallery, ...] = ()
+  sections: tuple[Section, ...] = ()
   reading: tuple[str, ...] = ()
 
 
@@ -77,6 +95,7 @@ def render(page: Page) -> str:
     _protocol(page.protocol),
     _pair("".join(_table(t) for t in page.tables), _curves(page.curves)),
     *(_gallery(g) for g in page.galleries if g.pictures),
+    *(_section(section) for section in page.sections),
     _reading(page.reading),
   ]
   return (
@@ -114,6 +133,21 @@ def _pair(left: str, right: str) -> str:
   return f"<section class=pair><div>{left}</div><div>{right}</div></section>"
 
 
+def _section(section: Section) -> str:
+  note = f"<p class=note>{_escape(section.note)}</p>" if section.note else ""
+  return (
+    f"<section class=part><h2>{_escape(section.title)}</h2>{note}</section>"
+    + _pair(_column(section.left), _column(section.right))
+    + "".join(_gallery(g) for g in section.galleries if g.pictures)
+  )
+
+
+def _column(parts: Sequence[Table | bars.Bars | chart.Chart]) -> str:
+  return "".join(
+    _table(part) if isinstance(part, Table) else _figure(part) for part in parts
+  )
+
+
 def _table(table: Table) -> str:
   head = "".join(f"<th>{_escape(name)}</th>" for name in table.columns)
   rows = "".join(
@@ -137,10 +171,14 @@ def _cell(value: Cell, decimals: int) -> str:
 
 
 def _curves(curves: Sequence[chart.Chart]) -> str:
-  return "".join(
-    f"<figure class=chart><h2>{_escape(c.title)}</h2>{chart.svg(c)}"
-    f"<figcaption>{_escape(c.note)}</figcaption></figure>"
-    for c in curves
+  return "".join(_figure(curve) for curve in curves)
+
+
+def _figure(part: bars.Bars | chart.Chart) -> str:
+  drawn = bars.svg(part) if isinstance(part, bars.Bars) else chart.svg(part)
+  return (
+    f"<figure class=chart><h2>{_escape(part.title)}</h2>{drawn}"
+    f"<figcaption>{_escape(part.note)}</figcaption></figure>"
   )
 
 
@@ -200,6 +238,8 @@ main{max-width:1160px;margin:0 auto;padding:36px 24px 64px}
 h1{font-size:26px;line-height:1.2;margin:0}
 h2{font-size:16px;margin:0 0 10px}
 section{margin-top:34px}
+.part{border-top:1px solid var(--line);padding-top:28px;margin-top:44px}
+.part h2{font-size:20px;margin-bottom:6px}
 .sub,.note,figcaption,.cards span,dt{color:var(--soft)}
 .sub{margin:6px 0 0}.note{margin:6px 0 12px;font-size:13px;max-width:76ch}
 .cards{display:flex;flex-wrap:wrap;gap:12px;margin-top:22px}

@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 MAY_IMPORT = {
   "skeleton": set(),
+  "skeleton_file": {"skeleton"},
   "protocol": set(),
   "geometry": {"skeleton"},
   "parallel": {"skeleton"},
@@ -25,11 +26,16 @@ MAY_IMPORT = {
   "eval": {
     *("codec", "geometry", "ops", "skeleton", "protocol", "parallel"),
     *("draw", "report"),  # eval/record.py only
+    *("diagnosis_page", "mistakes", "page"),  # eval/diagnosis_record.py only
   },
   "draw": {"skeleton", "geometry"},
   "report": {"skeleton", "geometry", "draw", "page", "chart"},
-  "page": {"chart"},
+  "inspection_page": {"data", "draw", "page"},
+  "page": {"bars", "chart"},
+  "mistakes": {"skeleton", "geometry", "draw"},
+  "diagnosis_page": {"skeleton", "mistakes", "page", "chart", "bars"},
   "chart": set(),
+  "bars": set(),
 }
 ONLY_IN = {
   "pycocotools": ("pose_jax/eval/coco.py",),
@@ -45,6 +51,7 @@ NEVER = {
   "report": ("jax", "flax"),
   "protocol": ("jax", "numpy"),
   "skeleton": ("jax", "numpy"),
+  "skeleton_file": ("jax", "numpy"),
 }
 
 
@@ -95,16 +102,20 @@ def test_rooms_import_what_the_table_allows(path):
     assert parts[0] not in NEVER.get(room, ()), (
       f"{path}:{line}: {room} may not import {module}"
     )
-  if room == "eval" and path.name != "record.py":
+  if room == "eval" and path.name not in ("record.py", "diagnosis_record.py"):
     assert not [m for _, m in imported(path) if m.startswith(DRAWING)], (
-      f"{path}: only eval/record.py draws"
+      f"{path}: only eval/record.py and diagnosis_record.py draw"
     )
   if room == "train":
     codecs = [m for _, m in imported(path) if m.startswith("pose_jax.codec")]
-    assert all(m == "pose_jax.codec.targets" for m in codecs), codecs
+    allowed = ("pose_jax.codec.accuracy", "pose_jax.codec.targets")
+    assert all(m in allowed for m in codecs), codecs
 
 
-DRAWING = ("pose_jax.draw", "pose_jax.report")
+DRAWING = tuple(
+  f"pose_jax.{room}"
+  for room in ("draw", "report", "page", "mistakes", "diagnosis_page")
+)
 
 
 @pytest.mark.parametrize(
