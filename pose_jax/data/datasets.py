@@ -30,14 +30,15 @@ def open_dataset(
   Args:
     section: `name` (a key of DATASETS, or several joined by "+") and `root`;
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
-      lspet: in folders of these names below root); `split` (mpii, in a
-      folder of this name below root: of the JSON lists, or of the release if
-      `annotations` names its .mat there; `images` if the folder of images
-      there is called something else); `num_images` and `seed`
+      lspet: in folders of these names below root); `split` (mpii, in
+      root or a folder of this name there: of the JSON lists, or of the
+      release if `annotations` names its .mat; `images` if the folder of
+      images is called something else); `num_images` and `seed`
       (drawn: drawn below root on first use; `progress`, called with pictures
       done and wanted, is optional). With `data_dir` the set is opened from
       what `launch.prepare` wrote there, and root is not needed; with
-      `check_images` False a missing image is found when it is read.
+      `check_images` False a missing image is found when it is read; with
+      `clip_boxes` False boxes stay as a coco file has them.
       `weights`, how often an epoch shows the people of each member, become
       their `repeats`; `keypoint_map` names further counterparts. Missing
       values count as empty.
@@ -119,6 +120,11 @@ def prepared_as(section: Mapping[str, Any]) -> PreparedAs:
       split or stem, {"annotations": stem} if stem else {}, flags
     )
   split, boxes = split or "train", section.get("boxes") or "keypoints"
+  if name == "mpii" and section.get("annotations"):
+    mat = section["annotations"]
+    flags = f"--split={split} --annotations={mat}"
+    options = {"annotations": pathlib.Path(mat).stem}
+    return PreparedAs(f"release_{split}", options, flags)
   if name not in ("lsp", "lspet"):
     return PreparedAs(split, {}, f"--split={split}")
   return PreparedAs(split, {"boxes": boxes}, f"--split={split} --boxes={boxes}")
@@ -149,7 +155,8 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
 
 
 def _mpii(section: Mapping[str, Any], _: Skeleton) -> Dataset:
-  root = _root(section) / "mpii"
+  root = _root(section)
+  root = root / "mpii" if (root / "mpii").is_dir() else root
   split, annotations = section.get("split"), section.get("annotations") or ""
   images = root / (section.get("images") or "images")
   check_images = section.get("check_images", True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pose_jax.data.datasets import DATASETS, open_dataset
+from pose_jax.data.datasets import DATASETS, open_dataset, prepared_as
 from pose_jax.data.images import DataError, decode
 from pose_jax.skeleton import COCO17, LSP14, MPII16
 
@@ -160,7 +160,16 @@ def test_mpii_is_opened_by_split_or_from_the_release(shared_data, tmp_path):
     open_dataset(section | {"annotations": "a.json"})
   with pytest.raises(DataError, match="cannot read .*mpii/r.mat: No such file"):
     open_dataset(section | {"annotations": "r.mat", "split": "test"})
-  with pytest.raises(
-    DataError, match="no train.json in .*mpii.*: wrong folder"
-  ):
+  lone = section | {"root": str(shared_data / "mpii"), "split": "train"}
+  assert len(open_dataset(lone).people) == 120
+  with pytest.raises(DataError, match="no train.json in .*: wrong folder"):
     open_dataset(dict(name="mpii", root=str(tmp_path)))
+
+
+def test_mpiis_release_is_prepared_apart_from_its_json():
+  section = dict(name="mpii", root="r", split="train")
+  assert prepared_as(section).split == "train"
+  release = prepared_as(section | {"annotations": "annot/release.mat"})
+  assert release.split == "release_train"
+  assert release.options == {"annotations": "release"}
+  assert release.flags == "--split=train --annotations=annot/release.mat"

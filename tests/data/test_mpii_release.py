@@ -102,7 +102,7 @@ def every_irregularity():
 def test_training_part_is_everybody_with_a_keypoint(release):
   dataset = open_mpii_release(*release(*every_irregularity()))
   people = dataset.people
-  assert (dataset.name, dataset.split) == ("mpii", "train")
+  assert (dataset.name, dataset.split) == ("mpii", "release_train")
   assert people.skeleton == MPII16
   assert people.image_names == tuple(f"00000000{n}.jpg" for n in (9, 2, 6, 7))
   np.testing.assert_array_equal(
