@@ -69,6 +69,9 @@ def test_usable_leaves_out_crowds_empty_boxes_and_unlabelled_people():
   assert empty.startswith("person 2 in image 'im1.jpg' has a box of zero area")
   assert bare == "person 3 in image 'im2.jpg' has no labelled keypoint"
   assert people.usable().unusable() == ()
+  np.testing.assert_array_equal(
+    people.is_croppable(), [False, False, True, True, True]
+  )
 
 
 @pytest.mark.parametrize(
