@@ -143,13 +143,13 @@ def _schedule() -> ConfigDict:
   """Learning rate over time, and how long the run is."""
   return ConfigDict(
     dict(
-      name="step",  # step, cosine, constant
+      name="step",  # step, cosine, flat_cosine, constant
       batch_size=32,  # people per step, all devices and processes together
       num_epochs=140,
       num_steps=0,  # above 0: overrides num_epochs
       boundaries_epochs=(90, 120),
       boundaries_steps=(),  # where given: instead of boundaries_epochs
-      factor=0.1,
+      factor=0.1,  # step: at each boundary; flat_cosine: in the end
       warmup_steps=0,
     )
   )

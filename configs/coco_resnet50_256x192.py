@@ -12,7 +12,7 @@ from ImageNet. Not yet measured here; without ImageNet weights expect less.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from configs import base, recipes
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -25,8 +25,7 @@ def simple_baseline(
   """The authors' recipe for any depth and size."""
   config = base.get_config()
   config.name = f"coco_resnet{depth}_{crop_hw[0]}x{crop_hw[1]}"
-  config.data.crop_hw = crop_hw
-  config.data.reduced_decoding = False
+  config.update(recipes.simple_baseline_coco(crop_hw))
   for section, split in (
     (config.data.train, "train2017"),
     (config.data.eval, "val2017"),
@@ -35,21 +34,8 @@ def simple_baseline(
     section.annotations = f"annotations/person_keypoints_{split}.json"
     section.images = split
     section.split = split
-  config.data.augmentation.update(
-    scale_factor=0.3,
-    scale_distribution="clipped_normal",
-    rotation_deg=40.0,
-    rotation_distribution="clipped_normal",
-    rotation_probability=0.6,
-    flip_probability=0.5,
-  )
   config.model.depth = depth
   config.model.sync_batch_norm = False  # each of the authors' GPUs by itself
-  config.loss.sigma_hm = 3.0 if crop_hw[0] == 384 else 2.0
-  config.optimizer.learning_rate = 1e-3
-  config.schedule.update(
-    batch_size=128, num_epochs=140, boundaries_epochs=(90, 120)
-  )
   config.checkpoint.every_steps = 1000
-  config.eval.update(decoder="quarter", every_steps=12_000)
+  config.eval.every_steps = 12_000
   return base.finish(config, variant)

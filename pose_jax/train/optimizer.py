@@ -17,11 +17,25 @@ def _cosine(learning_rate, num_steps, boundaries_steps, factor):
   return optax.cosine_decay_schedule(learning_rate, num_steps)
 
 
+def _flat_cosine(learning_rate, num_steps, boundaries_steps, factor):
+  half = num_steps // 2
+  fall = optax.cosine_decay_schedule(
+    learning_rate, max(1, num_steps - half), alpha=factor
+  )
+  flat = optax.constant_schedule(learning_rate)
+  return optax.join_schedules([flat, fall], [half])
+
+
 def _constant(learning_rate, num_steps, boundaries_steps, factor):
   return optax.constant_schedule(learning_rate)
 
 
-SCHEDULES = {"step": _step, "cosine": _cosine, "constant": _constant}
+SCHEDULES = {
+  "step": _step,
+  "cosine": _cosine,
+  "flat_cosine": _flat_cosine,
+  "constant": _constant,
+}
 
 
 def make_schedule(
@@ -37,7 +51,8 @@ def make_schedule(
 
   Args:
     name: "step" (times `factor` at each boundary), "cosine" (to 0 at
-      `num_steps`) or "constant".
+      `num_steps`), "flat_cosine" (flat for half of the run, then a cosine to
+      `factor` times the rate, as RTMPose) or "constant".
     learning_rate: its value after the warm-up.
     num_steps: length of the run.
     boundaries_steps: for "step"; counted from the start of the run.

@@ -74,7 +74,7 @@ def test_adam_refuses_weight_decay():
 def test_unknown_names_are_answered_with_the_known():
   with pytest.raises(ValueError, match="adam, adamw, sgd, rmsprop"):
     make_optimizer("adan", lambda _: 0.1)
-  with pytest.raises(ValueError, match="step, cosine, constant"):
+  with pytest.raises(ValueError, match="step, cosine, flat_cosine, con"):
     make_schedule("exp", learning_rate=1.0, num_steps=2)
 
 
@@ -116,3 +116,21 @@ def test_constant_stays():
 def test_warmup_longer_than_the_run_is_refused():
   with pytest.raises(ValueError, match="shorten"):
     make_schedule("cosine", learning_rate=1.0, num_steps=5, warmup_steps=6)
+
+
+def test_flat_cosine_is_flat_then_falls_to_its_share():
+  rate = make_schedule(
+    "flat_cosine",
+    learning_rate=4e-3,
+    num_steps=1000,
+    factor=0.05,
+    warmup_steps=100,
+  )
+  steps = np.arange(0, 1001, 50)
+  found = np.array([float(rate(step)) for step in steps])
+  wanted = np.full(len(steps), 4e-3)
+  wanted[:2] = 0, 2e-3
+  half = steps >= 500
+  share = (1 + np.cos(np.pi * (steps[half] - 500) / 500)) / 2
+  wanted[half] = 4e-3 * (0.05 + 0.95 * share)
+  np.testing.assert_allclose(found, wanted, rtol=1e-5)
