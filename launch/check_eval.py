@@ -30,7 +30,10 @@ def eval_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
     )
   if "pck" in settings.metrics and skeleton.pck_pair is None:
     yield f"eval.metrics has pck, but {skeleton.name} has no reference pair"
-  yield from _measuring_mistakes(settings)
+  mistakes = tuple(_measuring_mistakes(settings))
+  yield from mistakes
+  if mistakes:
+    return
   try:
     _decoded(config, skeleton)
   except ValueError as error:

@@ -138,4 +138,6 @@ def run(
     except KeyboardInterrupt:
       fail("interrupted; the same command goes on from the last checkpoint")
 
-  app.run(guarded, flags_parser=lambda argv: _parse(completed(argv)))
+  # In place: ml_collections looks for overrides in sys.argv itself.
+  sys.argv[:] = completed(sys.argv)
+  app.run(guarded, flags_parser=_parse)

@@ -118,7 +118,7 @@ def completed(argv: Sequence[str]) -> list[str]:
   if "--workdir" in given and not {"--config", "-config"} & set(given):
     if (pathlib.Path(given["--workdir"]) / "config.json").is_file():
       saved = pathlib.Path(__file__).with_name("saved_config.py")
-      argv.append(f"--config={saved}:{given['--workdir']}")
+      argv.insert(1, f"--config={saved}:{given['--workdir']}")
   return argv
 
 

@@ -1,67 +1,16 @@
 """The commands as users type them: whole runs, kills and bad input."""
 
 import json
-import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from commands import TINY, on_coco, run, sentence, start
 
-from pose_jax.data.drawn import write_drawn
-
-ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
-
-# Two devices, a network that trains in seconds, a checkpoint at every step.
-TINY = (
-  "--config=configs/quickstart.py:debug",
-  "--config.schedule.num_steps=9",
-  "--config.data.crop_hw=(64,64)",
-)
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-  """Few devices, and one compilation for all runs of this file."""
-  return os.environ | {
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-  }
-
-
-def start(command, *arguments, environment):
-  return subprocess.Popen(
-    [sys.executable, "-m", f"launch.{command}", *map(str, arguments)],
-    cwd=ROOT,
-    env=environment,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
-
-
-def run(command, *arguments, environment, status=0):
-  process = start(command, *arguments, environment=environment)
-  out, err = process.communicate(timeout=600)
-  assert process.returncode == status, out + err
-  assert "Traceback" not in err, err
-  return out if status == 0 else err
-
-
-def sentence(command, *arguments, environment):
-  """What a command that must fail says: one line, exit status 2."""
-  err = run(command, *arguments, environment=environment, status=2)
-  said = [line for line in err.splitlines() if line.startswith("error: ")]
-  assert len(said) == 1, err
-  return said[0]
 
 
 def final_state(workdir):
@@ -70,14 +19,6 @@ def final_state(workdir):
     return steps[-1], reader.restore(
       workdir / "checkpoints" / str(steps[-1]) / "state"
     )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, environment):
-  """A run that nothing disturbed."""
-  workdir = tmp_path_factory.mktemp("finished")
-  out = run("train", *TINY, f"--workdir={workdir}", environment=environment)
-  return workdir, out
 
 
 def same(a, b):
@@ -189,71 +130,6 @@ def test_two_processes_train_what_one_does(tmp_path, finished, environment):
   # The sum over devices is taken in another order; Adam enlarges that.
   for got, wanted in zip(*losses, strict=True):
     assert got == pytest.approx(wanted, rel=1e-2)
-
-
-def test_evaluate_repeats_the_numbers_of_the_run(finished, environment):
-  workdir, _ = finished
-  path = workdir / "evaluation/9/metrics.json"
-  before = json.loads(path.read_text())
-  path.unlink()
-  out = run("evaluate", f"--workdir={workdir}", environment=environment)
-  after = json.loads(path.read_text())
-  assert after["scores"] == before["scores"]
-  assert after["protocol"] == before["protocol"]
-  assert "decoder dark" in out
-
-
-def test_watch_ends_with_the_run(finished, environment):
-  workdir, _ = finished
-  out = run(
-    "evaluate", f"--workdir={workdir}", "--watch", environment=environment
-  )
-  assert "step 9" in out
-
-
-def test_ground_truth_fed_back_scores_one(finished, environment):
-  out = run(
-    "evaluate",
-    f"--workdir={finished[0]}",
-    "--predictions=ground_truth",
-    environment=environment,
-  )
-  assert "AP 1.000" in out and "AR 1.000" in out
-
-
-def test_written_predictions_score_the_same(finished, environment):
-  workdir, _ = finished
-  metrics = json.loads((workdir / "evaluation/9/metrics.json").read_text())
-  run(
-    "evaluate",
-    f"--workdir={workdir}",
-    f"--predictions={workdir}/evaluation/9/predictions.json",
-    environment=environment,
-  )
-  again = json.loads(
-    (workdir / "evaluation/predictions_predictions/metrics.json").read_text()
-  )
-  assert again["scores"] == metrics["scores"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-  """A COCO-format folder of one's own."""
-  return write_drawn(
-    tmp_path_factory.mktemp("pictures") / "set", num_images=6, seed=3
-  ).parent
-
-
-def on_coco(folder, workdir, annotations="annotations.json"):
-  config = ["--config=configs/quickstart.py:debug", f"--workdir={workdir}"]
-  for part in ("train", "eval"):
-    config += [
-      f"--config.data.{part}.name=coco",
-      f"--config.data.{part}.root={folder}",
-      f"--config.data.{part}.annotations={annotations}",
-      f"--config.data.{part}.images=images",
-    ]
-  return config
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""One tiny run and one compilation cache for all tests of commands."""
+
+import os
+
+import pytest
+from commands import TINY, run
+
+from pose_jax.data.drawn import write_drawn
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+  """Few devices, and one compilation for all runs of this file."""
+  return os.environ | {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+  }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, environment):
+  """A run that nothing disturbed."""
+  workdir = tmp_path_factory.mktemp("finished")
+  out = run("train", *TINY, f"--workdir={workdir}", environment=environment)
+  return workdir, out
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+  """A COCO-format folder of one's own."""
+  return write_drawn(
+    tmp_path_factory.mktemp("pictures") / "set", num_images=6, seed=3
+  ).parent
