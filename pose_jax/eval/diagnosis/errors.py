@@ -82,9 +82,9 @@ def classify(
   """
   labelled = np.asarray(people.vis) > 0
   mirror = list(people.skeleton.flip_permutation)
-  is_sided = np.array(mirror) != np.arange(len(mirror))
   own = _similarity(kpts_xy_img, people, person)
-  inverted = _similarity(kpts_xy_img, people, person, mirror) * is_sided
+  # A keypoint of the midline is its own mirror image, and near is right.
+  inverted = _similarity(kpts_xy_img, people, person, mirror)
   others = _best_of_others(kpts_xy_img, people, person, mirror)
   is_near = own >= NEAR
   wrong = np.maximum(inverted, others)

@@ -37,6 +37,13 @@ def test_equal_scores_share_a_bin_and_order_does_not_matter():
   assert found.num.sum() == 500
 
 
+def test_equal_scores_go_where_their_middle_falls():
+  score = np.repeat([0.2, 0.8], [4, 6])
+  found = calibration.calibration(score, score, num_bins=2)
+  np.testing.assert_array_equal(found.num, [4, 6])
+  assert found.error == pytest.approx(0, abs=1e-12)
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.2])
 def test_a_constant_overconfidence_is_the_error(shift):
   score = np.linspace(0.2, 1, 400)

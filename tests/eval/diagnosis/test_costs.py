@@ -82,6 +82,19 @@ def test_predictions_of_nobody_and_second_ones_cost_alone(
   assert found["false negative"].gain == found["miss"].gain == 0
 
 
+def test_a_second_prediction_stays_where_it_is_the_only_right_one(
+  grid_people, predictions_of
+):
+  people = grid_people(1)
+  kpts = people.kpts_xy_img[[0, 0]].astype(np.float64)
+  kpts[0, 5:] += 5000.0  # OKS 0.29: first at 0.1, nobody at 0.5
+  scene, found = _look(people, predictions_of(people, [0, 0], kpts_xy=kpts))
+  assert found.prediction.tolist() == [0]
+  matches = costs.without_false(scene, np.array([False, True]))
+  assert not matches.is_ignored.any()
+  assert costs.average_precision(matches) == pytest.approx(0.5)
+
+
 def test_people_not_found_cost_alone(grid_people, predictions_of):
   people = grid_people(4)
   ap, found = _costs(people, predictions_of(people, [0, 2, 3]))
