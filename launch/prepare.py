@@ -6,7 +6,8 @@
           and {train,val}2017/; or, also for data of one's own in this format,
           --annotations=FILE --images=FOLDER (below DIR) --split=NAME
           [--skeleton=FILE.toml]
-  mpii    DIR has {train,valid}.json or annot/{train,valid}.json, and images/
+  mpii    DIR has {train,valid}.json or annot/{train,valid}.json, and images/;
+          the official release: --annotations=mpii_human_pose_v1_u12_1.mat
   lsp     DIR has lsp/joints.mat and lsp/images
   lspet   DIR has lspet/joints.mat and lspet/images
   drawn   --num_images=N --seed=S; drawn in DIR
@@ -44,10 +45,12 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_string("split", "", "Only this split.")
 _ANNOTATIONS = flags.DEFINE_string(
-  "annotations", "", "coco: JSON file below the source."
+  "annotations",
+  "",
+  "coco: JSON file below the source; mpii: the release's .mat.",
 )
 _IMAGES = flags.DEFINE_string(
-  "images", "", "coco: folder of the images below the source."
+  "images", "", "coco, mpii: folder of the images below the source."
 )
 _SKELETON = flags.DEFINE_string(
   "skeleton", "", "coco: what the keypoints are, a name or a TOML file."
@@ -71,6 +74,7 @@ _MAX_SKIPPED = flags.DEFINE_float(
 _SPLITS = {
   "coco": ("train2017", "val2017"),
   "mpii": ("train", "valid"),
+  "mpii_release": ("train", "test"),
   "lsp": ("train", "test"),
   "lspet": ("train", "val"),
 }
@@ -117,17 +121,20 @@ def _sections() -> list[dict[str, Any]]:
   }
   if name == "drawn" and _NUM_IMAGES.value < 1:
     raise ConfigError("--num_images must say how many pictures to draw")
-  if name == "drawn" or _ANNOTATIONS.value:
+  if name == "drawn" or (name == "coco" and _ANNOTATIONS.value):
     return [section]
-  splits = (_SPLIT.value,) if _SPLIT.value else _SPLITS[name]
+  key = "mpii_release" if name == "mpii" and _ANNOTATIONS.value else name
+  splits = (_SPLIT.value,) if _SPLIT.value else _SPLITS[key]
   sections = [_of_split(section, split) for split in splits]
+  if _SPLIT.value:
+    return sections
   there = [s for s in sections if _is_there(s)]
-  if not there and not _SPLIT.value:
+  if not there:
     raise DataError(
-      f"{source} has no {' or '.join(s['annotations'] for s in sections)}: "
-      "name the annotations with --annotations=FILE --images=FOLDER"
+      f"{source} has none of the files of {name}'s splits {', '.join(splits)}: "
+      "--help says how the folder should look, --split names another split"
     )
-  return there or sections
+  return there
 
 
 def _of_split(section: Mapping[str, Any], split: str) -> dict[str, Any]:
@@ -139,11 +146,14 @@ def _of_split(section: Mapping[str, Any], split: str) -> dict[str, Any]:
 
 
 def _is_there(section: Mapping[str, Any]) -> bool:
-  """Whether the source has the split; only COCO's may come one by one."""
-  return (
-    section["name"] != "coco"
-    or (pathlib.Path(section["root"]) / section["annotations"]).is_file()
-  )
+  """Whether the source has the split; COCO's and MPII's come one by one."""
+  root, split = pathlib.Path(section["root"]), section["split"]
+  if section["name"] == "coco":
+    return (root / section["annotations"]).is_file()
+  if section["name"] != "mpii" or section["annotations"]:
+    return True
+  folders = ("", "annot", "mpii", "mpii/annot")
+  return any((root / f / f"{split}.json").is_file() for f in folders)
 
 
 def _prepare(section: Mapping[str, Any]) -> None:
@@ -189,12 +199,16 @@ def _compare(dataset: Dataset) -> str:
   Raises:
     DataError: if they differ and --subset is not given.
   """
-  found = counts.difference(dataset.people, dataset.name, dataset.split)
+  key = (dataset.name, dataset.split)
+  found = counts.difference(dataset.people, *key)
+  if key not in counts.PUBLISHED:
+    return "no published counts to compare with"
   if found is None:
-    is_known = (dataset.name, dataset.split) in counts.PUBLISHED
-    return "as published" if is_known else "no published counts to compare with"
+    return "as published"
   if _SUBSET.value:
     return f"a subset of the published set ({found})"
+  if not counts.PUBLISHED[key].is_certain:
+    return f"not as published, perhaps by another rule ({found})"
   raise DataError(
     f"{dataset.name} {dataset.split} in {_SOURCE.value} is not as published: "
     f"{found}; is the download complete? If it is a part on purpose, give "

@@ -23,11 +23,14 @@ class Counts:
     images: in the annotation file, those without people too.
     people: rows, crowd regions too.
     labelled: people with at least one labelled keypoint.
+    is_certain: False where it is not known which rule the number was counted
+      by, so that a difference need not be a fault.
   """
 
   images: int | None = None
   people: int | None = None
   labelled: int | None = None
+  is_certain: bool = True
 
 
 PUBLISHED: dict[tuple[str, str], Counts] = {
@@ -35,6 +38,8 @@ PUBLISHED: dict[tuple[str, str], Counts] = {
   ("coco", "val2017"): Counts(5_000, 11_004, 6_352),
   ("mpii", "train"): Counts(people=22_246),
   ("mpii", "valid"): Counts(people=2_958),
+  ("mpii", "release_train"): Counts(people=29_116, is_certain=False),
+  ("mpii", "release_test"): Counts(people=7_247, is_certain=False),
   ("lsp", "train"): Counts(1_000, 1_000, 1_000),
   ("lsp", "test"): Counts(1_000, 1_000, 1_000),
   ("lspet", "train"): Counts(9_000, 9_000, 9_000),

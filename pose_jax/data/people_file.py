@@ -34,7 +34,7 @@ def read_people(path: pathlib.Path) -> People:
     DataError: if the file cannot be read, is damaged, or has other columns.
   """
   try:
-    with np.load(path, allow_pickle=False) as content:
+    with open(path, "rb") as file, np.load(file) as content:
       parts = dict(content)
     header = json.loads(parts.pop(_HEADER).tobytes())
     names = parts.pop(_NAMES).tobytes().decode("utf-8", "surrogatepass")
