@@ -261,7 +261,8 @@ th:first-child,td:first-child{text-align:left;padding-left:0}
 td:not(.num):not(:first-child){text-align:left}
 th{font-weight:500;color:var(--soft);font-size:13px}
 figure{margin:0}figcaption{font-size:13px;margin-top:5px}
-.chart{margin-bottom:26px}.chart svg{width:100%;height:auto;display:block}
+.chart{margin-bottom:26px}
+.chart svg{width:100%;max-width:600px;height:auto;display:block}
 .gallery{display:flex;flex-wrap:wrap;gap:20px 18px}
 .gallery img{display:block;max-width:100%;height:auto;border-radius:5px}
 .gallery figure{max-width:100%}
