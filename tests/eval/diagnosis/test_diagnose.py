@@ -92,6 +92,24 @@ def test_scores_are_held_against_what_they_promise(grid_people, predictions_of):
   assert found.keypoint_score.right[0] == pytest.approx((34 - ELBOW) / 34)
 
 
+@pytest.mark.parametrize("pair_by", ["oks", "person"])
+@pytest.mark.parametrize("rows, num", [([], 2), ([0, 1], 0)])
+def test_without_predictions_or_people_nothing_fails(
+  grid_people, predictions_of, pair_by, rows, num
+):
+  everybody = grid_people(2)
+  predictions = predictions_of(everybody, rows)
+  people = everybody.select(np.arange(num))
+  if rows and pair_by == "person":
+    with pytest.raises(ValueError, match="person_id 1000"):
+      diagnosis.diagnose(people, predictions, pair_by=pair_by)
+    return
+  found = diagnosis.diagnose(people, predictions, pair_by=pair_by)
+  assert found.ap == (0 if num else None)
+  assert found.num_missed == num and found.num_background == len(rows)
+  assert found.unpaired.sum() == 17 * num and found.counts.sum() == 0
+
+
 def test_an_unknown_pairing_is_refused(grid_people, predictions_of):
   people = grid_people()
   with pytest.raises(ValueError, match="pair_by must be oks or person"):
