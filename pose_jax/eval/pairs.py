@@ -93,10 +93,9 @@ def _image_rows(people, image_ids):
   known = np.asarray(people.image_ids)
   order = np.argsort(known)
   place = np.searchsorted(known, image_ids, sorter=order)
-  # An id above all others has no place; what stands there instead is not it.
+  # An id above all others has no place: row -1, whatever stands there.
   rows = np.append(order, -1)[place]
-  is_known = np.append(known, -1)[rows] == image_ids
-  is_known &= rows >= 0
+  is_known = (rows >= 0) & (np.append(known, 0)[rows] == image_ids)
   if not is_known.all():
     raise ValueError(
       f"predictions: image_id {image_ids[np.argmin(is_known)]} is not among "

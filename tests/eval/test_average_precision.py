@@ -131,6 +131,14 @@ def test_many_rows_of_weights_are_single_ones(make_crowd, monkeypatch):
     np.testing.assert_array_equal(row, alone[0])
 
 
+def test_recalls_are_reached_as_searchsorted_says():
+  for num in (*range(1, 400), 6352, 10007):
+    shares = np.arange(num + 1) / num
+    expected = np.searchsorted(shares, average_precision.RECALLS)
+    got = average_precision._fewest_for_recalls(np.array([[num]]))
+    np.testing.assert_array_equal(got[0], expected)
+
+
 def test_truth_fed_back_is_perfect(make_people):
   people = make_people(6, skeleton=LSP14)
   values = average_precision.coco_scores(people, _exact(people))

@@ -103,9 +103,18 @@ def test_an_ignored_person_is_chosen_last_and_a_crowd_again(make_people):
   assert got.num_truth.tolist() == [1]
 
 
-def test_an_exact_copy_passes_a_threshold_of_one(make_people):
+def test_a_threshold_is_reached_by_equality(make_people):
+  people = make_people(1)
+  people.vis[:, 2:] = 0
+  predictions = _predictions(people, [0])
+  predictions.kpts_xys_img[0, 1] = 1e6  # one of two: OKS is 0.5 to the bit
+  got = matching.match(people, predictions)
+  assert (got.matched_row[:, 0] >= 0).tolist() == [True] + [False] * 9
+
+
+def test_a_copy_passes_a_threshold_of_one(make_people):
   people = make_people(2)
-  predictions = _predictions(people, [0, 1], shift=[0, 1])
+  predictions = _predictions(people, [0, 1], shift=[1e-5, 1])
   got = matching.match(people, predictions, thresholds=np.array([1.0]))
   assert got.matched_row.tolist() == [[0, -1]]
 

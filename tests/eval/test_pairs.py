@@ -1,5 +1,7 @@
 """Tests of eval/pairs.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,18 @@ def test_images_of_another_dataset_are_named(make_crowd):
     people.image_ids[people.image_ids == stranger] = 777
     with pytest.raises(ValueError, match=f"image_id {stranger} is not among"):
       pairs.pair_up(people, predictions)
+
+
+def test_an_image_above_all_others_is_not_known(make_crowd):
+  people, predictions = make_crowd(5)
+  lower = dataclasses.replace(people, image_ids=people.image_ids - 1000)
+  with pytest.raises(ValueError, match="image_id 0 is not among"):
+    pairs.pair_up(
+      lower,
+      dataclasses.replace(
+        predictions, image_ids=np.zeros_like(predictions.image_ids)
+      ),
+    )
 
 
 def test_no_predictions_make_no_pairs(make_crowd):
