@@ -180,7 +180,7 @@ def _costs(findings: Findings):
       *findings.costs,
     ),
     "Number: of keypoints, predictions or people. AP gain: AP won if this "
-    "error alone is corrected as in the paper: a miss becomes jitter, jitter "
+    "error alone is corrected to its limit: a miss becomes jitter, jitter "
     "becomes good, what is at a wrong keypoint comes as near to the right "
     "one. If exact: keypoints put where they are annotated. "
     "In turn: AP with this and everything above it corrected exactly. Score: "

@@ -32,7 +32,7 @@ class Diagnosis:
     num_missed: of them, whom no prediction was paired with.
     num_background, num_duplicates: predictions of nobody, and second ones.
     ap: AP; None where nobody is to be found, or where no cost was asked for.
-    costs: what each sort of error costs in AP, the paper's order.
+    costs: what each sort of error costs in AP, coco-analyze's order.
     keypoint_gain: AP won if one keypoint were exact; nan without costs.
     conditions: scores by size, occlusion and crowding.
     person_score: each prediction's score against its OKS, 0 where it is of
@@ -68,7 +68,7 @@ def diagnose(
   Args:
     people: everybody in the images, crowds and unlabelled people too.
     predictions: in images of the table.
-    pair_by: "oks" as the paper, or "person": whom a prediction says it is of,
+    pair_by: "oks" as coco-analyze, or "person": whom a prediction says it is of,
       for data sets that are not measured by OKS.
     with_costs: whether to say what each error costs in AP.
   Raises:

@@ -1,10 +1,11 @@
 """What each sort of error costs: AP if it had not been made.
 
-A keypoint can be corrected in two ways. To its "limit", as Ronchi and Perona
-(2017) do: a miss to the edge of jitter (similarity 0.5), jitter to the edge
-of good (0.85), and what is at a wrong keypoint as near to the right one as it
-was to that. Or to its "annotation", exactly. (coco-analyze's own limits are
-nearer than it states, similarity^(1/4): its distances take sigma for 2 sigma.)
+A keypoint can be corrected in two ways. To its "limit", as coco-analyze, the
+code of Ronchi and Perona (2017), means to: a miss to the edge of jitter
+(similarity 0.5), jitter to the edge of good (0.85), and what is at a wrong
+keypoint as near to the right one as it was to that. Or to its "annotation",
+exactly. (coco-analyze's own limits come out nearer, at similarity^(1/4): its
+distances take sigma where its similarity takes 2 sigma.)
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from pose_jax.eval.predictions import Predictions
 from pose_jax.eval.results import PeopleTable
 
 LIMIT, ANNOTATION = "limit", "annotation"
-_IN_TURN = (MISS, SWAP, INVERSION, JITTER)  # the paper's order
+_IN_TURN = (MISS, SWAP, INVERSION, JITTER)  # coco-analyze's order
 
 
 @dataclasses.dataclass(frozen=True)

@@ -158,7 +158,7 @@ def test_corrected_scenes_have_the_ap_of_pycocotools(crowded, kind, to):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_limits_are_the_papers_and_nothing_else_moves(crowded, kind):
+def test_limits_are_as_stated_and_nothing_else_moves(crowded, kind):
   people, predictions = crowded(2)
   scene, found = _look(people, predictions)
   moved = costs.correct(scene, found, kind, to=costs.LIMIT)
