@@ -23,6 +23,7 @@ RIGHT = (255, 138, 31)
 MIDDLE = (64, 217, 120)
 TRUTH = (255, 255, 255)
 RIM = (16, 18, 24)
+MARK = (255, 64, 96)
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
 
@@ -115,6 +116,26 @@ def draw_truth(
   for k in np.flatnonzero(shown):
     _dot(image, points[k], 3.0, RIM)
     _dot(image, points[k], 2.2, TRUTH)
+  return image
+
+
+def draw_box(image: Picture, corners_xy: Float[np.ndarray, "2 2"]) -> Picture:
+  """A copy with a thin white box, given by top left and bottom right."""
+  image = image.copy()
+  (x0, y0), (x1, y1) = _drawable(corners_xy, image)
+  corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+  for color, width in ((RIM, 3), (TRUTH, 1)):
+    for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+      _line(image, a, b, color, width)
+  return image
+
+
+def mark(image: Picture, points_xy: Float[np.ndarray, "n 2"]) -> Picture:
+  """A copy with a ring round each point."""
+  image = image.copy()
+  for point in _drawable(points_xy, image):
+    for color, width in ((RIM, 4), (MARK, 2)):
+      _dot(image, point, 8.5, color, width)
   return image
 
 
