@@ -68,8 +68,8 @@ def diagnose(
   Args:
     people: everybody in the images, crowds and unlabelled people too.
     predictions: in images of the table.
-    pair_by: "oks" as coco-analyze, or "person": whom a prediction says it is of,
-      for data sets that are not measured by OKS.
+    pair_by: "oks" as coco-analyze, or "person": whom a prediction says it is
+      of, for data sets that are not measured by OKS.
     with_costs: whether to say what each error costs in AP.
   Raises:
     ValueError: if pair_by is neither; if a prediction is in an image that the
