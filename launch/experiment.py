@@ -224,9 +224,31 @@ def make_run_optimizer(config: ConfigDict, plan: Plan):
   return make_optimizer(options.pop("name"), schedule, **options), schedule
 
 
+def make_target(experiment: Experiment) -> TargetRule:
+  """How the config's keypoints become target heatmaps."""
+  config, frames = experiment.config, experiment.frames
+  return TargetRule(
+    hm_from_crop=frames.hm_from_crop,
+    map_hw=frames.map_hw,
+    sigma_hm=config.loss.sigma_hm,
+    unbiased=config.loss.unbiased,
+  )
+
+
+def make_prepare(config: ConfigDict) -> Callable:
+  """`prepare_images` of a training batch, with the config's colours."""
+  return functools.partial(
+    prepare_images,
+    mean=tuple(config.data.mean_rgb),
+    std=tuple(config.data.std_rgb),
+    jitter=config.data.jitter.to_dict(),
+    covers=config.data.occlusion.to_dict(),
+  )
+
+
 def make_step(experiment: Experiment, optimizer) -> Callable:
   """`train_step` with everything bound but state, batch and axis name."""
-  config, frames = experiment.config, experiment.frames
+  config = experiment.config
   loss = LOSSES[config.loss.name]
   if config.loss.name == "ohkm":
     loss = functools.partial(loss, top_k=config.loss.ohkm_top_k)
@@ -235,17 +257,6 @@ def make_step(experiment: Experiment, optimizer) -> Callable:
     model=experiment.model,
     optimizer=optimizer,
     loss=loss,
-    target=TargetRule(
-      hm_from_crop=frames.hm_from_crop,
-      map_hw=frames.map_hw,
-      sigma_hm=config.loss.sigma_hm,
-      unbiased=config.loss.unbiased,
-    ),
-    images=functools.partial(
-      prepare_images,
-      mean=tuple(config.data.mean_rgb),
-      std=tuple(config.data.std_rgb),
-      jitter=config.data.jitter.to_dict(),
-      covers=config.data.occlusion.to_dict(),
-    ),
+    target=make_target(experiment),
+    images=make_prepare(config),
   )

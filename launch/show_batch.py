@@ -1,0 +1,205 @@
+"""Shows a training batch: `python -m launch.show_batch --config=FILE`.
+
+Writes a picture with three views of each person: the crop without
+augmentation, the crop as the network gets it (warped, colours changed, partly
+covered) with its keypoints, and its target heatmaps. Below stands what was
+drawn. It is the batch that `launch.train` takes at that step; no network is
+made, so a laptop without a GPU is enough.
+"""
+
+import math
+import pathlib
+import tempfile
+from collections.abc import Mapping
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from launch import doorway
+from launch.check import check_config
+from launch.experiment import (
+  Experiment,
+  describe,
+  make_experiment,
+  make_plan,
+  make_prepare,
+  make_target,
+  open_part,
+)
+from launch.mistakes import ConfigError
+from pose_jax import draw
+from pose_jax.data.augment import Augmentation, Warp
+from pose_jax.data.people import Dataset
+from pose_jax.data.pipeline import Samples, training_batches
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "Experiment, configs/NAME.py[:variant].", lock_config=True
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", "sheet.jpg", "Picture to write, .jpg or .png."
+)
+_STEP = flags.DEFINE_integer(
+  "step", 0, "Which training batch, from 0.", lower_bound=0
+)
+_PEOPLE = flags.DEFINE_integer(
+  "people", 12, "How many of the batch, from its first.", lower_bound=1
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Where drawn people without a root lie; else drawn anew."
+)
+_TILE_HEIGHT = 256  # pixels of each view
+_TRIPLES_PER_ROW = 2
+
+Batch = Mapping[str, np.ndarray]
+
+
+def main() -> None:
+  """Checks, opens, draws one batch."""
+  if _CONFIG.value is None:
+    doorway.fail(
+      "--config=configs/NAME.py must be given, for example "
+      "--config=configs/quickstart.py:debug"
+    )
+  config, output = _CONFIG.value, pathlib.Path(_OUTPUT.value)
+  if output.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+    raise ConfigError(f"--output is {output}: it must end in .jpg or .png")
+  check_config(config, parts=("train",))
+  experiment = make_experiment(config)
+  with tempfile.TemporaryDirectory() as temporary:
+    folder = pathlib.Path(_WORKDIR.value or temporary)
+    dataset = open_part(experiment, "train", folder)
+    print(f"training: {describe(dataset)}", flush=True)
+    sheet = make_sheet(
+      experiment, dataset, step=_STEP.value, num_people=_PEOPLE.value
+    )
+  output.parent.mkdir(parents=True, exist_ok=True)
+  _, data = cv2.imencode(output.suffix, sheet[..., ::-1])
+  output.write_bytes(data.tobytes())
+  print(f"{output}: batch {_STEP.value} of {config.name}", flush=True)
+
+
+def make_sheet(
+  experiment: Experiment, dataset: Dataset, *, step: int, num_people: int
+) -> draw.Picture:
+  """The contact sheet of a training batch.
+
+  Args:
+    experiment: of a checked config.
+    dataset: its training data.
+    step: which batch of the run.
+    num_people: of the batch, from its first.
+  Raises:
+    ConfigError: if the run is shorter than that.
+  """
+  config = experiment.config
+  plan = make_plan(config, dataset)
+  if step >= plan.num_steps:
+    raise ConfigError(
+      f"--step is {step}: the run has {plan.num_steps} steps, from 0"
+    )
+  source = training_batches(
+    dataset,
+    experiment.frames,
+    batch_size=config.schedule.batch_size,  # of all processes
+    seed=config.seed,
+    augmentation=Augmentation(**config.data.augmentation.to_dict()),
+    num_steps=plan.num_steps,
+    start_step=step,
+    reduce=config.data.reduced_decoding,
+  )
+  drawn = _first(source.samples(0), num_people)
+  warped = source.crops.batch(
+    drawn.rows, drawn.warps, (drawn.center_xy_img, drawn.size_wh_img)
+  ) | {"sample_seed": drawn.sample_seed}
+  plain = source.crops.batch(drawn.rows, [Warp()] * len(drawn.rows))
+  pixels, heatmaps = _on_device(experiment, warped)
+  tiles = []
+  for i, (row, warp) in enumerate(zip(drawn.rows, drawn.warps, strict=True)):
+    tile = _triple(experiment, plain, warped, pixels, heatmaps, i)
+    who = source.crops.dataset.people.describe(row)
+    tiles.append(draw.caption(draw.caption(tile, told(warp)), who, scale=0.36))
+  return draw.contact_sheet(tiles, columns=_TRIPLES_PER_ROW, gap=10)
+
+
+def _first(drawn: Samples, num: int) -> Samples:
+  return Samples(
+    drawn.rows[:num],
+    drawn.warps[:num],
+    drawn.center_xy_img[:num],
+    drawn.size_wh_img[:num],
+    drawn.sample_seed[:num],
+  )
+
+
+def _on_device(
+  experiment: Experiment, batch: Batch
+) -> tuple[np.ndarray, np.ndarray]:
+  """The network's input as uint8 pictures, and the target heatmaps."""
+  config = experiment.config
+  on_device = {key: jnp.asarray(value) for key, value in batch.items()}
+  inputs = jax.jit(make_prepare(config))(on_device)
+  heatmaps, weight = make_target(experiment)(on_device)
+  pixels = 255 * (
+    np.asarray(inputs) * config.data.std_rgb + config.data.mean_rgb
+  )
+  return (
+    np.round(pixels.clip(0, 255)).astype(np.uint8),
+    np.asarray(heatmaps * (weight > 0)[:, None, None]),
+  )
+
+
+def _triple(
+  experiment: Experiment,
+  plain: Batch,
+  warped: Batch,
+  pixels: np.ndarray,
+  heatmaps: np.ndarray,
+  i: int,
+) -> draw.Other:
+  """Person i without augmentation, as the network gets it, and its targets."""
+  frames, skeleton = experiment.frames, experiment.skeleton
+  views: list[np.ndarray] = []
+  for image, batch in ((plain["image"][i], plain), (pixels[i], warped)):
+    enlarged, factor = _enlarged(image)
+    vis = batch["vis"][i]
+    kpts_xy = (batch["kpts_xy_crop"][i] + 0.5) * factor - 0.5
+    views.append(
+      draw.draw_skeleton(
+        enlarged, kpts_xy, skeleton, shown=vis > 0, hidden=vis == 1
+      )
+    )
+  target = draw.overlay_heatmap(
+    pixels[i], heatmaps[i].max(-1), frames.hm_from_crop
+  )
+  views.append(_enlarged(target)[0])
+  return draw.contact_sheet(views, columns=3)
+
+
+def _enlarged(image: np.ndarray) -> tuple[np.ndarray, float]:
+  factor = _TILE_HEIGHT / image.shape[0]
+  size_wh = round(image.shape[1] * factor), _TILE_HEIGHT
+  how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
+  return cv2.resize(image, size_wh, interpolation=how), factor
+
+
+def told(warp: Warp) -> str:
+  """What was drawn, on a line; clockwise turns of the picture are positive."""
+  words = [f"scale {warp.scale:.2f}"]
+  if warp.rotation_rad:
+    # The crop turns against its box, and a mirror turns that round.
+    angle = warp.rotation_rad if warp.flip else -warp.rotation_rad
+    words.append(f"turned {math.degrees(angle):+.0f} deg")
+  if any(warp.translation_fraction_xy):
+    x, y = warp.translation_fraction_xy
+    words.append(f"shift {x:+.2f} {y:+.2f}")
+  words += ["flipped"] * warp.flip
+  words += [f"{warp.half} half"] if warp.half else []
+  return ", ".join(words)
+
+
+if __name__ == "__main__":
+  doorway.run(main)
