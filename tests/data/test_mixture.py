@@ -158,6 +158,11 @@ def test_ids_end_up_apart_and_the_first_set_keeps_its_own(ids):
     assert len(set((after - before).tolist())) <= 1
 
 
+def test_negative_ids_do_not_come_to_lie_on_others():
+  moved = disjoint([np.array([5, -85]), np.array([5, -95])])
+  assert [part.tolist() for part in moved] == [[5, -85], [1005, 905]]
+
+
 def test_ids_that_have_no_room_are_refused():
   high = np.array([2**63 - 1])
   with pytest.raises(ValueError, match="cannot be told apart in 64 bits"):
