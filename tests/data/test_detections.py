@@ -211,7 +211,8 @@ def test_jitter_keeps_its_bounds_and_its_mean_iou(people, amount, mean_iou):
 
 def test_jitter_leaves_crowds_and_empty_boxes_alone(people):
   boxes, crowd = people.box_xywh_img.copy(), np.zeros(12, bool)
-  boxes[0, 2], boxes[2, 2:], crowd[1] = 0, 1, True
+  boxes[2:, 2:] = 1
+  boxes[0, 2], crowd[1] = 0, True
   people = dataclasses.replace(people, box_xywh_img=boxes, is_crowd=crowd)
   moved = jitter_boxes(people, amount=0.5, seed=0)
   np.testing.assert_array_equal(moved.box_xywh_img[:2], boxes[:2])
