@@ -7,8 +7,6 @@ it makes data wrong for certain.
 import dataclasses
 from collections.abc import Iterable
 
-import numpy as np
-
 from pose_jax.data.people import People
 
 
@@ -155,7 +153,7 @@ def ordered(findings: list[Finding]) -> list[Finding]:
 
 def of_person(
   people: People,
-  i: int | np.integer,
+  i: Row,
   kind: str,
   text: str,
   size: float,

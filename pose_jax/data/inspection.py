@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from pose_jax.data.counts import difference
 from pose_jax.data.findings import Finding, keypoint_names, of_person
 from pose_jax.data.image_facts import ImageFacts
+from pose_jax.data.images import Row
 from pose_jax.data.people import Dataset, People
 
 
@@ -99,7 +100,11 @@ def flag_findings(people: People) -> Iterator[Finding]:
   for i in np.flatnonzero(is_covered):
     num = int((people.vis[i] > 0).sum())
     yield of_person(
-      people, i, "all_hidden", f"all {num} labelled keypoints are hidden", num
+      people,
+      i,
+      "all_hidden",
+      f"all {num} labelled keypoints are hidden",
+      float(num),
     )
 
 
@@ -206,7 +211,7 @@ def _overlap(a_xywh: np.ndarray, b_xywh: np.ndarray) -> float:
   return both / union if union > 0 else 0.0
 
 
-def _are_alike(people: People, i: int, j: int, overlap: float) -> bool:
+def _are_alike(people: People, i: Row, j: Row, overlap: float) -> bool:
   """Whether two overlapping rows have their keypoints at the same places."""
   both = (people.vis[i] > 0) & (people.vis[j] > 0)
   if not both.any():
