@@ -173,7 +173,8 @@ def _eval() -> ConfigDict:
     dict(
       every_steps=0,  # 0: at the end only
       batch_size=64,  # people, all devices of one process together
-      metrics=("coco",),  # coco (AP, AR), pck (PCK@0.2)
+      metrics=("coco",),  # coco (AP, AR), pck, pckh, pcp
+      pckh_variant="hrnet",  # or mmpose, pytorch_pose: how PCKh counts
       boxes="ground_truth",  # a detector's results file, or moved_0.1: moved
       flip_test=True,
       scales=(1.0,),  # of the test pyramid
@@ -185,6 +186,7 @@ def _eval() -> ConfigDict:
       nms="none",  # between people: none, oks, soft_oks
       nms_threshold=0.9,  # OKS
       nms_padded_area=False,  # True: area of the padded box, as HRNet's code
+      diagnosis=True,  # kinds of errors, their cost, AP of each keypoint
       bootstrap_samples=1000,  # of the images, for 95 % intervals; 0: none
       sweep=dict(  # further values; all combinations in the same pass
         boxes=(),

@@ -20,6 +20,7 @@ from pose_jax.data.augment import (
   TRANSLATION_DISTRIBUTIONS,
   Augmentation,
 )
+from pose_jax.eval.pck import PCKH_VARIANTS
 from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, map_hw
 from pose_jax.ops import blur, occlusion
@@ -43,6 +44,7 @@ _CHOICES = {
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,
   "eval.decoder": DECODERS,
+  "eval.pckh_variant": PCKH_VARIANTS,
   "eval.nms": ("none", "oks", "soft_oks"),
 }
 _AT_LEAST = {  # smallest value that makes sense

@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 from launch.choices import choices, is_of_people, moved_by
 from launch.mistakes import suggest
 from pose_jax.codec.decode import DECODERS
-from pose_jax.eval import coco
+from pose_jax.eval import coco, limbs, pckh
+from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
 from pose_jax.models import map_hw
 from pose_jax.skeleton import Skeleton
@@ -27,6 +28,11 @@ def eval_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
     yield (
       f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
       f"{suggest(config.checkpoint.best_metric, score_names(config))}"
+    )
+  elif PCKH_VARIANTS[settings.pckh_variant].on_heatmaps:
+    yield (
+      f"eval.pckh_variant is {settings.pckh_variant!r}, which is counted on "
+      "heatmaps while training, not in pictures"
     )
   if "pck" in settings.metrics and skeleton.pck_pair is None:
     yield f"eval.metrics has pck, but {skeleton.name} has no reference pair"
@@ -79,8 +85,13 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
 
 def score_names(config: ConfigDict) -> tuple[str, ...]:
   """Scores that the config's evaluation gives."""
-  names = coco.NAMES if "coco" in config.eval.metrics else ()
-  return (*names, PCK_NAME) if "pck" in config.eval.metrics else names
+  names = {
+    "coco": coco.NAMES,
+    "pck": (PCK_NAME,),
+    "pckh": pckh.names(config.eval.pckh_variant),
+    "pcp": tuple(f"PCP_{rule}@{limbs.THRESHOLD:g}" for rule in PCP_RULES),
+  }
+  return tuple(name for m in config.eval.metrics for name in names[m])
 
 
 def _decoded(config: ConfigDict, skeleton: Skeleton) -> None:

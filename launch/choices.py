@@ -42,6 +42,11 @@ def is_of_people(boxes: str) -> bool:
   return boxes == GROUND_TRUTH or boxes.startswith(_MOVED)
 
 
+def moved(amount: float) -> str:
+  """The name of ground truth moved by that share of its size."""
+  return f"{_MOVED}{amount:g}"
+
+
 def moved_by(boxes: str) -> float:
   """Share of its size by which ground truth is moved; nan if not a number."""
   if boxes == GROUND_TRUTH:

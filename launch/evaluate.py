@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 
 from launch import doorway
 from launch.check import check_config
-from launch.choices import GROUND_TRUTH
+from launch.choices import GROUND_TRUTH, moved
 from launch.experiment import (
   Experiment,
   describe,
@@ -59,8 +59,9 @@ _BOXES = flags.DEFINE_string(
 _SWEEP = flags.DEFINE_list(
   "sweep",
   [],
-  "What to vary in one pass, of flip, decoder, boxes: all combinations of flip "
-  "test on and off, all decoders, ground truth beside the config's boxes.",
+  "What to vary in one pass, of flip, decoder, boxes, noise: all combinations "
+  "of flip test on and off, all decoders, ground truth beside the config's "
+  "boxes, ground-truth boxes moved by 5, 10 and 20 % of their size.",
 )
 _WATCH = flags.DEFINE_bool(
   "watch",
@@ -78,7 +79,8 @@ _COMPARE = flags.DEFINE_list(
   "compare", [], "Two COCO results files, A B: is their difference one?"
 )
 _WATCH_SECONDS = 10.0
-_SWEEPS = ("flip", "decoder", "boxes")
+_SWEEPS = ("flip", "decoder", "boxes", "noise")
+_NOISE = (0.05, 0.1, 0.2)
 
 
 def main() -> None:
@@ -137,8 +139,11 @@ def _with_flags(config: ConfigDict) -> ConfigDict:
     config.eval.sweep.flip_test = (True, False)
   if "decoder" in _SWEEP.value:
     config.eval.sweep.decoder = tuple(DECODERS)
-  if "boxes" in _SWEEP.value:
-    config.eval.sweep.boxes = (GROUND_TRUTH,)
+  boxes = [GROUND_TRUTH] if "boxes" in _SWEEP.value else []
+  if "noise" in _SWEEP.value:
+    boxes += [moved(amount) for amount in _NOISE]
+  if boxes:
+    config.eval.sweep.boxes = tuple(boxes)
   return config
 
 

@@ -108,7 +108,11 @@ def make_evaluator(
 def make_settings(config: ConfigDict) -> scoring.Settings:
   """What is computed besides the scores."""
   return scoring.Settings(
-    num_samples=config.eval.bootstrap_samples, seed=config.seed
+    pckh_variant=config.eval.pckh_variant,
+    num_samples=config.eval.bootstrap_samples,
+    seed=config.seed,
+    with_keypoint_ap=config.eval.diagnosis,
+    with_diagnosis=config.eval.diagnosis,
   )
 
 

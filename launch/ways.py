@@ -147,6 +147,7 @@ def _protocol(
   return dataclasses.replace(
     protocol,
     box_source=table.box_source,
+    box_noise=0.0 if is_file else moved_by(choice.boxes),
     box_file_sha256=_sha256(choice.boxes) if is_file else "",
     flip_test=choice.flip_test,
     scales=choice.scales,

@@ -28,6 +28,7 @@ class Table:
   rows: tuple[tuple[Cell, ...], ...]
   note: str = ""
   decimals: int = 3
+  wide: bool = False  # takes the whole row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,11 @@ def render(page: Page) -> str:
     f"<p class=sub>{_escape(page.subtitle)}</p></header>",
     _headline(page.headline),
     _protocol(page.protocol),
-    _pair("".join(_table(t) for t in page.tables), _curves(page.curves)),
+    _pair(
+      "".join(_table(t) for t in page.tables if not t.wide),
+      _curves(page.curves),
+    ),
+    *(_table(t) for t in page.tables if t.wide),
     *(_gallery(g) for g in page.galleries if g.pictures),
     *(_section(section) for section in page.sections),
     _reading(page.reading),

@@ -24,6 +24,7 @@ class Protocol:
     dataset, split: what was evaluated, "coco", "val2017".
     box_source: "ground truth", "keypoints", "image", or a detections file.
     box_file_sha256: hash of the detections file; "" where boxes are no file.
+    box_noise: share of its size by which ground-truth boxes were moved.
     flip_test: whether the mirror image was averaged in.
     flip_shift: heatmap columns by which the mirrored map was shifted.
     scales: factors of the test pyramid.
@@ -56,6 +57,7 @@ class Protocol:
   sigma_hm: float | None
   decoder: str | None
   box_file_sha256: str = ""
+  box_noise: float = 0.0
   scales: tuple[float, ...] | None = (1.0,)
   clip_negative: bool = False
   blur_kernel: int | None = None

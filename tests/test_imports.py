@@ -25,11 +25,16 @@ MAY_IMPORT = {
   "train": {"models", "codec", "geometry", "ops", "skeleton", "parallel"},
   "eval": {
     *("codec", "geometry", "ops", "skeleton", "protocol", "parallel"),
-    *("draw", "report"),  # eval/record.py only
+    *("draw", "report", "findings"),  # eval/record.py only
     *("diagnosis_page", "mistakes", "page"),  # eval/diagnosis_record.py only
   },
   "draw": {"skeleton", "geometry"},
-  "report": {"skeleton", "geometry", "draw", "page", "chart"},
+  "report": {
+    *("skeleton", "geometry", "draw", "page", "chart", "findings"),
+    "score_tables",
+  },
+  "findings": {"skeleton", "page"},
+  "score_tables": {"draw", "page", "findings"},
   "finding_pictures": {"data", "draw"},
   "inspection_page": {"data", "finding_pictures", "page"},
   "page": {"bars", "chart"},

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from pose_jax import protocol as protocol_lib
 from pose_jax.eval import bootstrap, results, scoring
+from pose_jax.eval import diagnosis as diagnosis_lib
 from pose_jax.eval import predictions as predictions_lib
 
 
@@ -28,6 +29,7 @@ class Evaluation:
     protocol: how the scores were measured.
     seconds: stage -> wall seconds.
     people: the ground truth; details: the full scores.
+    diagnosis: what is wrong with the predictions; None if not asked for.
     heatmaps: (row of people.usable(), crop [H, W, 3], heatmaps [h, w, K]) of
       a few people.
   """
@@ -40,6 +42,7 @@ class Evaluation:
   seconds: dict[str, float]
   people: results.PeopleTable
   details: scoring.Scores
+  diagnosis: diagnosis_lib.Diagnosis | None = None
   heatmaps: tuple[tuple[int, np.ndarray, np.ndarray], ...] = ()
 
   def describe(self) -> str:
@@ -87,15 +90,32 @@ def score_predictions(
     baseline_xy_img=baseline_xy_img,
     source=source,
   )
+  seconds = {"scoring": time.perf_counter() - start}
+  start = time.perf_counter()
+  diagnosis = _diagnosis(people, predictions, metrics, settings)
+  seconds["diagnosis"] = time.perf_counter() - start
   return Evaluation(
     scores=scores.values,
     intervals=scores.intervals,
     keypoints=scores.keypoints,
     predictions=predictions,
-    protocol=_with_variant(protocol, metrics, people),
-    seconds={"scoring": time.perf_counter() - start},
+    protocol=_with_variant(protocol, metrics, people, settings),
+    seconds=seconds,
     people=people,
     details=scores,
+    diagnosis=diagnosis,
+  )
+
+
+def _diagnosis(people, predictions, metrics, settings):
+  """Pairs as COCO does where it is measured, else person by person."""
+  if not settings.with_diagnosis or not predictions:
+    return None
+  return diagnosis_lib.diagnose(
+    people,
+    predictions_lib.from_results(predictions, people.skeleton.num_keypoints),
+    pair_by="oks" if "coco" in metrics else "person",
+    with_costs="coco" in metrics,
   )
 
 
@@ -139,8 +159,8 @@ def _short_names(first: str, second: str) -> tuple[str, str]:
   return "A", "B"
 
 
-def _with_variant(protocol, metrics, people):
+def _with_variant(protocol, metrics, people, settings):
   if protocol.pck_variant:
     return protocol
-  variant = scoring.variant(metrics, people.skeleton)
+  variant = scoring.variant(metrics, people.skeleton, settings)
   return dataclasses.replace(protocol, pck_variant=variant)

@@ -59,7 +59,7 @@ class Evaluator:
     make_batches: called for each run, gives an iterator of host batches with
       images [B, S, H, W, 3], img_from_hm, person (row of `boxes`) and valid.
     measurements: the first one is the one that pictures are shown of.
-    settings: what is computed besides the scores.
+    settings: what is computed besides the scores, of the first measurement.
     gather: joins the rows of all hosts (one host: leaves them).
     heatmaps_fn: like predict_fn, with "heatmaps" too: called once, with a few
       people, for the report. None: no heatmaps are shown.
@@ -132,14 +132,17 @@ class Evaluator:
     heatmaps = self._heatmaps(variables, kept)
     seconds["heatmaps to look at"] = time.perf_counter() - start
     found = [
-      self._score(measurement, rows, seconds, step)
-      for measurement in self._measurements
+      self._score(measurement, rows, seconds, step, is_first=i == 0)
+      for i, measurement in enumerate(self._measurements)
     ]
     found[0] = dataclasses.replace(found[0], heatmaps=heatmaps)
     return tuple(found)
 
-  def _score(self, measurement, rows, seconds, step) -> Evaluation:
+  def _score(self, measurement, rows, seconds, step, is_first) -> Evaluation:
     """One way of measuring, from the keypoints of all."""
+    settings = self._settings
+    if not is_first:  # the table shows scores alone
+      settings = scoring.Settings(pckh_variant=settings.pckh_variant)
     predictions = self._predictions(measurement, rows)
     protocol = measurement.protocol
     if step is not None:
@@ -149,7 +152,7 @@ class Evaluator:
       predictions.to_results(),
       protocol=protocol,
       metrics=measurement.metrics,
-      settings=self._settings,
+      settings=settings,
       baseline_xy_img=self._baseline_xy_img,
     )
     return dataclasses.replace(found, seconds={**seconds, **found.seconds})

@@ -1,5 +1,6 @@
 """The folder an evaluation is written to: scores, predictions, the report."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pose_jax import findings as findings_lib
 from pose_jax import report
-from pose_jax.eval import pck, table
+from pose_jax.eval import diagnosis_record, pck, table
 from pose_jax.eval.evaluation import Evaluation
+from pose_jax.eval.predictions import from_results
 
 NUM_PICTURES = 8  # random and as many worst people that are drawn
 
@@ -63,6 +66,11 @@ def write(
   page = report.render(findings)
   metrics = {
     **_measured(first),
+    "diagnosis": (
+      diagnosis_record.to_json(first.diagnosis, first.people)
+      if first.diagnosis
+      else None
+    ),
     "keypoints": list(first.keypoints),
     "num_people": len(first.details.error),
     "seconds": first.seconds,
@@ -89,13 +97,13 @@ def _measured(evaluation: Evaluation) -> dict[str, Any]:
   }
 
 
-def _findings(found, read_image, hm_from_crop) -> report.Findings:
+def _findings(found, read_image, hm_from_crop) -> findings_lib.Findings:
   """What the report shows, as plain arrays."""
   evaluation = found[0]
   people, details = evaluation.people.usable(), evaluation.details
   random, worst = _shown_rows(details.error)
   is_worst = set(worst)
-  return report.Findings(
+  return findings_lib.Findings(
     skeleton=people.skeleton,
     groups=pck.groups(people.skeleton),
     title=f"{evaluation.protocol.dataset} {evaluation.protocol.split}",
@@ -103,6 +111,7 @@ def _findings(found, read_image, hm_from_crop) -> report.Findings:
     scores=evaluation.scores,
     intervals=evaluation.intervals,
     ways=table.rows_of(found) if len(found) > 1 else (),
+    sections=_sections(found, read_image),
     keypoints=evaluation.keypoints,
     num_people=len(people),
     num_images=len(people.image_names),
@@ -112,7 +121,9 @@ def _findings(found, read_image, hm_from_crop) -> report.Findings:
     pck=_pck_curves(details, people.skeleton),
     thresholds=pck.CURVE,
     num_without_reference=(
-      details.pck.num_without_reference if details.pck else 0
+      (details.pck or details.pckh).num_without_reference
+      if details.pck or details.pckh
+      else 0
     ),
     random=_drawn(people, details, random, read_image),
     worst=_drawn(people, details, worst, read_image),
@@ -130,6 +141,34 @@ def _findings(found, read_image, hm_from_crop) -> report.Findings:
   )
 
 
+def _sections(found, read_image):
+  """The diagnosis, where there is one."""
+  first = found[0]
+  if first.diagnosis is None:
+    return ()
+  return diagnosis_record.sections(
+    first.diagnosis,
+    first.people,
+    from_results(first.predictions, first.people.skeleton.num_keypoints),
+    read_image=read_image,
+    box_noise=_box_noise(found),
+  )
+
+
+def _box_noise(found) -> tuple[tuple[float, dict], ...]:
+  """(amount, scores) of the first measurement in moved boxes, and of itself."""
+  first = found[0].protocol
+
+  def unmoved(protocol):
+    return dataclasses.replace(
+      protocol, box_source=first.box_source, box_noise=first.box_noise
+    )
+
+  alike = [e for e in found if unmoved(e.protocol) == first]
+  moved = sorted((e.protocol.box_noise, e.scores) for e in alike)
+  return tuple(moved) if len(moved) > 1 else ()
+
+
 def _shown_rows(error) -> tuple[list[int], list[int]]:
   """Rows of a few random people and of the worst, worst first."""
   num = min(NUM_PICTURES, len(error))
@@ -139,18 +178,22 @@ def _shown_rows(error) -> tuple[list[int], list[int]]:
 
 def _pck_curves(details, skeleton) -> dict[str, np.ndarray]:
   """PCK over the thresholds: of all keypoints, of groups, of the mean pose."""
-  if details.pck is None:
+  measured = details.pck or details.pckh
+  if measured is None:
     return {}
-  each = details.pck.per_keypoint
-  curves = {"all": details.pck.total}
+  each = measured.per_keypoint
+  curves = {"all": measured.total}
   for name, members in pck.groups(skeleton).items():
-    curves[name] = each[:, list(members)].mean(1)
+    if not np.isnan(each[:, list(members)]).all():
+      curves[name] = np.nanmean(each[:, list(members)], 1)
   if details.baseline is not None:
     curves["mean pose"] = details.baseline.total
   return curves
 
 
-def _drawn(people, details, rows, read_image) -> tuple[report.Person, ...]:
+def _drawn(
+  people, details, rows, read_image
+) -> tuple[findings_lib.Person, ...]:
   """The people of some rows with their photographs."""
   if read_image is None:
     return ()
@@ -158,7 +201,7 @@ def _drawn(people, details, rows, read_image) -> tuple[report.Person, ...]:
   is_found = details.matched[..., 2:] > 0
   found_xy = np.where(is_found, details.matched[..., :2], np.nan)
   return tuple(
-    report.Person(
+    findings_lib.Person(
       caption=_caption(people, details, row),
       image=read_image(int(people.image_index[row])),
       box_xywh_img=np.asarray(people.box_xywh_img[row], np.float64),

@@ -13,11 +13,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax.eval import bootstrap, coco, oks, pck, results
+from pose_jax.eval import (
+  average_precision,
+  bootstrap,
+  coco,
+  limbs,
+  oks,
+  pck,
+  pckh,
+  results,
+)
 from pose_jax.eval.predictions import from_results
 from pose_jax.skeleton import Skeleton
 
-METRICS = ("coco", "pck")
+METRICS = ("coco", "pck", "pckh", "pcp")
 OF_ANYBODY = ("coco",)  # need not know whose a prediction is
 PCK_NAME = f"PCK@{pck.THRESHOLD:g}"
 
@@ -27,13 +36,19 @@ class Settings:
   """What is computed besides the scores themselves.
 
   Attributes:
+    pckh_variant: a name of pck.PCKH_VARIANTS that counts in the picture.
     num_samples: resamplings of the images behind the 95 % intervals of the
       scores; 0: none.
     seed: of the resampling.
+    with_keypoint_ap: AP of every single keypoint ("coco").
+    with_diagnosis: what is wrong with the predictions and what it costs.
   """
 
+  pckh_variant: str = "hrnet"
   num_samples: int = 0
   seed: int = 0
+  with_keypoint_ap: bool = False
+  with_diagnosis: bool = False
 
 
 PLAIN = Settings()
@@ -47,7 +62,7 @@ class Scores:
     values: name -> score in [0, 1], None where nothing could be measured:
       COCO's ten numbers; "PCK@0.2" over all labelled keypoints,
       "PCK@0.2_mean" over the keypoints' scores, "PCK@0.2_mean_pose" of the
-      mean training pose.
+      mean training pose; PCKh's as `pckh.names`, PCP's as `limbs.values`.
     intervals: name -> (low, high), 95 % over resampled images.
     keypoints: one row per keypoint: name, labelled, and PCK@0.2 and
       similarity where measured.
@@ -64,6 +79,7 @@ class Scores:
   error: Float[np.ndarray, "N"]
   coco: coco.CocoScores | None
   pck: pck.Pck | None
+  pckh: pck.Pck | None
   baseline: pck.Pck | None
 
 
@@ -81,14 +97,29 @@ def check_metrics(metrics: Sequence[str], people: results.PeopleTable) -> None:
       f"metrics asks for pck, but {skeleton.name} states no pair of keypoints "
       "whose distance is the reference length"
     )
+  if "pckh" in metrics and not np.asarray(people.head_size).any():
+    raise ValueError(
+      "metrics asks for pckh, which divides by the size of the head, but "
+      "nobody's is known: use pck, or a dataset with head boxes (MPII)"
+    )
 
 
-def variant(metrics: Sequence[str], skeleton: Skeleton) -> str:
+def variant(
+  metrics: Sequence[str], skeleton: Skeleton, settings: Settings = PLAIN
+) -> str:
   """Thresholds and reference lengths in words, for the protocol."""
-  if "pck" not in metrics:
-    return ""
-  a, b = (skeleton.keypoints[i] for i in skeleton.pck_pair)
-  return f"at most {pck.THRESHOLD:g} x |{a} - {b}|, labelled keypoints"
+  parts = []
+  if "pck" in metrics:
+    a, b = (skeleton.keypoints[i] for i in skeleton.pck_pair)
+    parts.append(f"at most {pck.THRESHOLD:g} x |{a} - {b}|, labelled keypoints")
+  if "pckh" in metrics:
+    parts.append(pckh.describe(settings.pckh_variant))
+  if "pcp" in metrics:
+    parts.append(
+      f"PCP: both ends of a limb within {limbs.THRESHOLD:g} of its length "
+      "(strict), or their mean (loose)"
+    )
+  return "; ".join(parts)
 
 
 def score(
@@ -116,26 +147,42 @@ def score(
   check_metrics(metrics, people)
   results.check_results(predictions, people, source=source)
   usable = people.usable()
-  if "pck" in metrics:
+  if set(metrics) - set(OF_ANYBODY):
     matched = results.keypoints_of_people(predictions, usable, source=source)
   else:
     matched = _matched(predictions, usable)
-  coco_scores = baseline = pck_scores = None
+  coco_scores = baseline = pck_scores = pckh_scores = keypoint_ap = None
   if "coco" in metrics:
     coco_scores = coco.evaluate_coco(people, predictions, source=source)
+    if settings.with_keypoint_ap:
+      keypoint_ap = average_precision.keypoint_ap(
+        people, from_results(predictions, people.skeleton.num_keypoints)
+      )
   if "pck" in metrics:
     pck_scores = pck_of_people(matched[..., :2], usable)
     if baseline_xy_img is not None:
       baseline = pck_of_people(baseline_xy_img, usable)
+  values = _values(coco_scores, pck_scores, baseline)
+  if "pckh" in metrics:
+    pckh_scores = pckh.pckh_of_people(
+      matched[..., :2], usable, variant=settings.pckh_variant
+    )
+    found = pckh.values(pckh_scores, settings.pckh_variant)
+    values |= {name: number(value) for name, value in found.items()}
+  if "pcp" in metrics:
+    values |= _pcp_values(matched[..., :2], usable)
   rows = np.arange(len(usable))
   return Scores(
-    values=_values(coco_scores, pck_scores, baseline),
+    values=values,
     intervals=_intervals(people, predictions, metrics, settings),
-    keypoints=_keypoint_rows(usable, matched, coco_scores, pck_scores),
+    keypoints=_keypoint_rows(
+      usable, matched, keypoint_ap, coco_scores, pck_scores, pckh_scores
+    ),
     matched=matched,
     error=error_of(metrics, usable)(matched[..., :2], rows),
     coco=coco_scores,
     pck=pck_scores,
+    pckh=pckh_scores,
     baseline=baseline,
   )
 
@@ -224,11 +271,23 @@ def _values(
   return values
 
 
+def _pcp_values(
+  kpts_xy_img: Float[np.ndarray, "N K 2"], usable: results.PeopleTable
+) -> dict[str, float | None]:
+  values = {}
+  for rule in pck.PCP_RULES:
+    result = limbs.pcp_of_people(kpts_xy_img, usable, rule=rule)
+    values |= limbs.values(result, usable.skeleton, rule)
+  return {name: number(value) for name, value in values.items()}
+
+
 def _keypoint_rows(
   usable: results.PeopleTable,
   matched: Float[np.ndarray, "N K 3"],
+  keypoint_ap: Float[np.ndarray, "K"] | None,
   coco_scores: coco.CocoScores | None,
   pck_scores: pck.Pck | None,
+  pckh_scores: pck.Pck | None,
 ) -> tuple[dict[str, Any], ...]:
   labelled = np.asarray(usable.vis) > 0
   rows = [
@@ -246,10 +305,15 @@ def _keypoint_rows(
       row["similarity"] = (
         float(value / row["labelled"]) if row["labelled"] else None
       )
-  if pck_scores:
-    at = pck_scores.at(pck.THRESHOLD)
-    for row, value in zip(rows, pck_scores.per_keypoint[at], strict=True):
-      row[PCK_NAME] = number(value)
+  if keypoint_ap is not None:
+    for row, value in zip(rows, keypoint_ap, strict=True):
+      row["AP"] = number(value)
+  for title, found in (("PCK", pck_scores), ("PCKh", pckh_scores)):
+    if found:
+      threshold = pck.THRESHOLD if title == "PCK" else pckh.THRESHOLDS[0]
+      each = found.per_keypoint[found.at(threshold)]
+      for row, value in zip(rows, each, strict=True):
+        row[f"{title}@{threshold:g}"] = number(value)
   return tuple(rows)
 
 
