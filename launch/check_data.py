@@ -22,9 +22,17 @@ def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
     parts: which data sets will be opened: train, eval or both.
   """
   try:
-    find_skeleton(config.data.skeleton)
+    skeleton = find_skeleton(config.data.skeleton)
   except SkeletonError as error:
     yield f"data.skeleton: {error}"
+  else:
+    half_bodies = config.data.augmentation.half_body_probability
+    if half_bodies > 0 and not (skeleton.upper and skeleton.lower):
+      yield (
+        f"data.augmentation.half_body_probability is {half_bodies}, but "
+        f"{skeleton.name} has one half alone: name upper or lower in its file, "
+        "or set it to 0"
+      )
   for part in parts:
     section = config.data[part].to_dict()
     try:

@@ -182,8 +182,8 @@ def _halves(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
   """Upper and lower half: what one does not name is in the other.
 
-  Without either all keypoints are upper, and half-body augmentation has
-  nothing to choose from.
+  Without either all keypoints are upper; half-body augmentation is then
+  refused by the check of the config.
   """
   named = {
     half: {_index(half, n, keypoints) for n in _texts(half, content[half])}

@@ -88,6 +88,26 @@ def test_sets_of_two_skeletons_are_joined_by_keypoint_names(
   np.testing.assert_array_equal(mapped.vis[:12, neck], alone.vis[:, 0])
 
 
+def test_two_files_of_one_kind_are_joined_whatever_their_ids(make_coco):
+  annotations, _ = make_coco()
+  again = annotations.with_name("again.json")
+  again.write_bytes(annotations.read_bytes())
+  dataset = open_dataset(
+    dict(
+      name="coco+coco",
+      root=str(annotations.parent),
+      annotations="annotations.json+again.json",
+      images="images",
+    ),
+    skeleton=COCO17,
+  )
+  assert dataset.split == "annotations+again"
+  assert dataset.people.person_ids[[0, 11, 12, 23]].tolist() == [
+    *(1000, 1011, 11_000, 11_011),
+  ]
+  assert dataset.images.read(0) == dataset.images.read(6)
+
+
 def test_the_published_mixture_for_lsp_is_a_section(shared_data):
   """MPII, LSP-extended and LSP's first thousand (Chu et al. 2017)."""
   section = dict(

@@ -83,3 +83,18 @@ def test_a_skeleton_may_be_a_file_and_its_mistakes_are_sentences(tmp_path):
   path.unlink()
   with pytest.raises(ConfigError, match="data.skeleton: cannot read .*mine"):
     check_config(config)
+
+
+def test_half_bodies_need_two_halves():
+  config = config_with()
+  config.data.augmentation.half_body_probability = 0.3
+  check_config(config)
+  for name in ("coco17", "mouse_top"):
+    config.data.skeleton = str(SKELETONS / f"{name}.toml")
+    config.loss.ohkm_top_k = 8
+    check_config(config)
+  config.data.skeleton = str(SKELETONS / "hand21.toml")
+  with pytest.raises(
+    ConfigError, match="is 0.3, but hand21 has one half alone"
+  ):
+    check_config(config)
