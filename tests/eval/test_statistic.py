@@ -5,9 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pose_jax.eval import average_precision, coco, scoring, statistic
+from pose_jax.eval import (
+  average_precision,
+  coco,
+  limbs,
+  pckh,
+  scoring,
+  statistic,
+)
 from pose_jax.eval.predictions import Predictions
-from pose_jax.skeleton import LSP14
+from pose_jax.skeleton import LSP14, MPII16
 
 
 def _one_each(people, shift=15.0):
@@ -50,9 +57,44 @@ def test_pck_is_that_of_scoring(make_people):
   assert 0.1 < scores.total[at] < 0.9
 
 
+@pytest.mark.parametrize("variant", ["hrnet", "mmpose", "pytorch_pose"])
+def test_pckh_is_that_of_scoring(make_people, variant):
+  people = make_people(8, skeleton=MPII16)
+  people.head_size[:] = 40
+  people.head_size[2] = 0
+  people.vis[:3, 4] = 0
+  predictions = _one_each(people)
+  scores = pckh.pckh_of_people(
+    predictions.kpts_xys_img[..., :2], people, variant=variant
+  )
+  got = statistic.pckh_statistic(people, predictions, variant=variant)
+  values = dict(
+    zip(got.names, got.of_weights(_once(people))[0].tolist(), strict=True)
+  )
+  assert values == pytest.approx(pckh.values(scores, variant))
+  assert 0.1 < values[got.names[0]] < 0.9
+
+
+def test_pcp_is_that_of_scoring(make_people):
+  people = make_people(8, skeleton=LSP14)
+  people.vis[:, 5] = 0
+  predictions = _one_each(people)
+  found = predictions.kpts_xys_img[..., :2]
+  expected = {}
+  for rule in ("strict", "loose"):
+    counts = limbs.pcp_of_people(found, people, rule=rule)
+    expected |= limbs.values(counts, people.skeleton, rule)
+  got = statistic.pcp_statistic(people, predictions)
+  values = got.of_weights(_once(people))[0].tolist()
+  values = dict(zip(got.names, values, strict=True))
+  assert values == pytest.approx(expected, nan_ok=True)
+  assert 0.1 < values["PCP_strict@0.5"] < values["PCP_loose@0.5"] < 0.9
+
+
 @pytest.mark.parametrize("make", statistic.METRICS.values())
 def test_an_image_of_weight_zero_is_not_there(make_people, make):
   people = make_people(9, skeleton=LSP14, num_images=3)
+  people.head_size[:] = 40
   predictions = _one_each(people)
   got = make(people, predictions).of_weights(np.array([[1, 0, 1], [2, 0, 2]]))
   fewer = make(*_without(people, predictions, 1))
@@ -92,7 +134,7 @@ def test_metrics_are_names_or_functions(make_people):
   made = statistic.make_statistics(["coco", own], people, predictions)
   assert [len(m.names) for m in made] == [10, 2]
   for metrics, got in ((["coco", "pkc"], "got pkc"), ([], "got none")):
-    with pytest.raises(ValueError, match=f"some of coco, pck .*{got}"):
+    with pytest.raises(ValueError, match=f"some of coco, pck, .*{got}"):
       statistic.make_statistics(metrics, people, predictions)
 
 
