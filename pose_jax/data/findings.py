@@ -7,6 +7,7 @@ it makes data wrong for certain.
 import dataclasses
 from collections.abc import Iterable
 
+from pose_jax.data.images import Row
 from pose_jax.data.people import People
 
 

@@ -99,13 +99,8 @@ def flag_findings(people: People) -> Iterator[Finding]:
   )
   for i in np.flatnonzero(is_covered):
     num = int((people.vis[i] > 0).sum())
-    yield of_person(
-      people,
-      i,
-      "all_hidden",
-      f"all {num} labelled keypoints are hidden",
-      float(num),
-    )
+    text = f"all {num} labelled keypoints are hidden"
+    yield of_person(people, i, "all_hidden", text, float(num))
 
 
 def box_findings(people: People, image_hw: np.ndarray) -> Iterator[Finding]:

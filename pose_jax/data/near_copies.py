@@ -53,12 +53,12 @@ class Window:
   is_mirrored: bool = False
 
 
-WHOLE = Window(0, 0, 1)
+WHOLE = Window(0.0, 0.0, 1.0)
 WINDOWS = (
   WHOLE,
-  Window(0, 0, 1, True),
-  *(Window(x, y, 0.875) for x in (0, 0.125) for y in (0, 0.125)),
-  *(Window(x, y, 0.75) for x in (0, 0.25) for y in (0, 0.25)),
+  Window(0.0, 0.0, 1.0, True),
+  *(Window(x, y, 0.875) for x in (0.0, 0.125) for y in (0.0, 0.125)),
+  *(Window(x, y, 0.75) for x in (0.0, 0.25) for y in (0.0, 0.25)),
   Window(0.125, 0.125, 0.75),
 )
 
