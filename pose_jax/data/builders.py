@@ -29,7 +29,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from pose_jax import __version__
-from pose_jax.data.examples import make_example, make_features, rows_of_image
+from pose_jax.data.examples import (
+  make_example,
+  make_features,
+  make_serialize,
+  rows_of_image,
+)
 from pose_jax.data.images import DataError
 from pose_jax.data.people import Dataset, People
 from pose_jax.data.people_file import digest, write_people
@@ -230,11 +235,11 @@ class PeopleBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   def _generate_splits(self, dl_manager, download_config):
     """Writes shards where they survive a kill, then moves them in."""
     del dl_manager, download_config
-    plan = self._plan
+    plan, serialize = self._plan, make_serialize(self.info.features)
 
     def records(rows: range, skipped: Skipped) -> Iterator[bytes]:
       for _, example in self._generate_examples(rows, skipped):
-        yield self.info.features.serialize_example(example)
+        yield serialize(example)
 
     shards = write_shards(
       records,

@@ -21,11 +21,13 @@ K keypoints, all coordinates in image pixels, (0, 0) the first pixel's centre):
 `.as_data_source(split="images")[i]` is example i.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from pose_jax.data.people import People
 
@@ -53,6 +55,23 @@ def make_features(num_keypoints: int) -> tfds.features.FeaturesDict:
       },
     }
   )
+
+
+def make_serialize(
+  features: tfds.features.FeaturesDict,
+) -> Callable[[dict[str, Any]], bytes]:
+  """Example -> record, the same bytes in every process.
+
+  TFDS's own lets the order of fields depend on the process, so that a set
+  that was killed and went on would differ from one that was not.
+  """
+  serializer = ExampleSerializer(features.get_serialized_info())
+
+  def serialize(example: dict[str, Any]) -> bytes:
+    message = serializer.get_tf_example(features.encode_example(example))
+    return message.SerializeToString(deterministic=True)
+
+  return serialize
 
 
 def make_example(

@@ -1,0 +1,271 @@
+"""launch.prepare as users type it: kills, faults, and what training gets."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from commands import ROOT, run, sentence, start
+
+from pose_jax.data.datasets import open_dataset
+from pose_jax.data.images import DataError
+from pose_jax.data.prepared import open_prepared
+from pose_jax.skeleton import COCO17
+
+pytestmark = pytest.mark.slow
+
+
+def own(folder, data_dir):
+  return (
+    "--dataset=coco",
+    f"--source={folder}",
+    f"--data_dir={data_dir}",
+    "--annotations=annotations.json",
+    "--images=images",
+    "--split=own",
+  )
+
+
+def files(folder):
+  return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, pictures):
+  """Some thousand images, in several shards."""
+  folder = tmp_path_factory.mktemp("many")
+  (folder / "images").mkdir()
+  sources = sorted((pictures / "images").iterdir())
+  images, annotations = [], []
+  for i in range(5000):
+    name = f"{i:05d}.jpg"
+    os.link(sources[i % len(sources)], folder / "images" / name)
+    images.append(dict(id=i, file_name=name, height=192, width=256))
+    person = dict(id=i, image_id=i, category_id=1, iscrowd=0, area=100.0)
+    person |= dict(bbox=[5, 5, 20, 20], keypoints=[7, 9, 2] * 17)
+    annotations.append(person)
+  category = dict(id=1, name="person", keypoints=COCO17.keypoints)
+  content = dict(images=images, annotations=annotations, categories=[category])
+  (folder / "annotations.json").write_text(json.dumps(content))
+  return folder
+
+
+def test_kill_9_at_any_moment_then_the_same_set(tmp_path, many, environment):
+  rng = np.random.default_rng()
+  parent = tmp_path / "out/coco/own"
+  for _ in range(3):
+    process = start(
+      "prepare", *own(many, tmp_path / "out"), environment=environment
+    )
+    deadline = time.monotonic() + 120
+    while not list(parent.glob(".writing-*/*.partial")):
+      assert process.poll() is None and time.monotonic() < deadline
+      time.sleep(0.002)
+    time.sleep(rng.uniform(0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    if process.returncode == 0:
+      break
+    with pytest.raises(DataError, match="is not prepared"):
+      open_prepared(tmp_path / "out", "coco", "own")
+  kept = {
+    p: p.stat().st_mtime_ns for p in parent.glob(".writing-*/?????????.json")
+  }
+  out = run("prepare", *own(many, tmp_path / "out"), environment=environment)
+  assert "5,000 images" in out, kept
+  assert sorted(p.name for p in parent.iterdir()) == [".lock", "1.0.0"]
+  run("prepare", *own(many, tmp_path / "once"), environment=environment)
+  unbroken = files(tmp_path / "once/coco/own/1.0.0")
+  assert files(parent / "1.0.0") == unbroken and len(unbroken) == 10
+  out = run("prepare", *own(many, tmp_path / "out"), environment=environment)
+  assert "already prepared" in out
+
+
+def test_broken_images_are_told(tmp_path, many, environment):
+  folder = tmp_path / "set"
+  (folder / "images").mkdir(parents=True)
+  content = json.loads((many / "annotations.json").read_text())
+  for kind in ("images", "annotations"):
+    content[kind] = content[kind][:200]
+  (folder / "annotations.json").write_text(json.dumps(content))
+  for image in content["images"][:-1]:  # the last is missing
+    path = many / "images" / image["file_name"]
+    (folder / "images" / path.name).write_bytes(path.read_bytes())
+  truncated = folder / "images/00007.jpg"
+  truncated.write_bytes(truncated.read_bytes()[:500])
+  out = run("prepare", *own(folder, tmp_path / "out"), environment=environment)
+  assert "198 images written" in out and "2 broken images skipped" in out
+  path = tmp_path / "out/coco/own/1.0.0/skipped.json"
+  assert str(path) in out
+  names = [s["image"] for s in json.loads(path.read_text())]
+  assert names == ["00007.jpg", "00199.jpg"]
+
+
+def test_what_cannot_be_prepared_gets_one_sentence(
+  tmp_path, pictures, environment
+):
+  for arguments, wanted in (
+    ((), "must be given"),
+    (
+      ("--dataset=coko", "--source=x", f"--data_dir={tmp_path}"),
+      "did you mean coco?",
+    ),
+    (
+      ("--dataset=coco", f"--source={pictures}", f"--data_dir={tmp_path}"),
+      "none of the files of coco's splits train2017, val2017",
+    ),
+    (
+      ("--dataset=drawn", f"--source={tmp_path}", f"--data_dir={tmp_path}"),
+      "--num_images must say",
+    ),
+    ((*own(pictures, tmp_path), "--images=pics"), "6 of the first 6 images"),
+    ((*own(pictures, tmp_path), "--skeleton=lps14"), "lps14"),
+    (own(tmp_path / "nowhere", tmp_path), "cannot read annotation file"),
+    (own(pictures, "/proc/nowhere"), "cannot write to /proc/nowhere"),
+  ):
+    said = sentence("prepare", *arguments, environment=environment)
+    assert wanted in said, said
+
+
+def test_a_full_disk_gets_one_sentence(tmp_path, pictures, environment):
+  def small_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+  done = subprocess.run(
+    [sys.executable, "-m", "launch.prepare", *own(pictures, tmp_path)],
+    cwd=ROOT,
+    env=environment,
+    preexec_fn=small_files,
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+  assert "cannot write" in done.stderr and "too large" in done.stderr
+  assert not (tmp_path / "coco/own/1.0.0").exists()
+
+
+def test_counts_are_compared_with_the_published_ones(
+  tmp_path, shared_data, environment
+):
+  arguments = ("--dataset=mpii", f"--source={shared_data}", "--split=valid")
+  arguments += (f"--data_dir={tmp_path}",)
+  said = sentence("prepare", *arguments, environment=environment)
+  assert "2,958 people expected, 179 found" in said and "--subset" in said
+  out = run("prepare", *arguments, "--subset", environment=environment)
+  assert "a subset of the published set" in out
+  info = (tmp_path / "mpii/valid/1.0.0/prepared.json").read_text()
+  assert "2,958 people expected, 179 found" in json.loads(info)["counts"]
+
+
+# Two sets at once where they have the same keypoints: fewer runs.
+SHARED = {
+  "leeds": (
+    ("lsp+lspet", "train", "train", ""),
+    ("lsp+lspet", "test+val", "", ""),
+    ("--config.data.skeleton=lsp14",),
+  ),
+  "coco": (
+    (
+      "coco",
+      "minitrain",
+      "coco/person_keypoints_minitrain.json",
+      "coco/images",
+    ),
+    ("coco", "minival", "coco/person_keypoints_minival.json", "coco/images"),
+    (),
+  ),
+  "mpii": (
+    ("mpii", "train", "", ""),
+    ("mpii", "valid", "", ""),
+    ("--config.data.skeleton=mpii16",),
+  ),
+}
+
+
+@pytest.fixture(scope="module")
+def shared_prepared(tmp_path_factory, shared_data, environment):
+  """All shared sets, prepared as their README would say."""
+  data_dir = tmp_path_factory.mktemp("prepared")
+  for name in ("lsp", "lspet", "mpii"):
+    run(
+      "prepare",
+      f"--dataset={name}",
+      f"--source={shared_data}",
+      f"--data_dir={data_dir}",
+      *(("--subset",) if name == "mpii" else ()),
+      environment=environment,
+    )
+  for _, split, annotations, images in SHARED["coco"][:2]:
+    run(
+      "prepare",
+      "--dataset=coco",
+      f"--source={shared_data}",
+      f"--annotations={annotations}",
+      f"--images={images}",
+      f"--split={split}",
+      f"--data_dir={data_dir}",
+      environment=environment,
+    )
+  return data_dir
+
+
+def trained(workdir, name, where, environment):
+  """Predictions, scores and losses of two steps on a set found at `where`."""
+  flags = [f"--workdir={workdir}", "--config=configs/quickstart.py:debug"]
+  flags += ["--config.data.crop_hw=(64,64)", "--config.eval.batch_size=128"]
+  flags += ["--config.eval.flip_test=False", "--config.eval.decoder=argmax"]
+  flags += [
+    "--config.schedule.batch_size=32",
+    "--config.eval.metrics=('coco',)",
+  ]
+  flags += ["--config.eval.bootstrap_samples=0", *SHARED[name][2]]
+  for part, values in zip(("train", "eval"), SHARED[name], strict=False):
+    keys = dict(
+      zip(("name", "split", "annotations", "images"), values, strict=True)
+    )
+    for key, value in (keys | where).items():
+      flags.append(f"--config.data.{part}.{key}={value}")
+  run("train", *flags, environment=environment)
+  folder = workdir / "evaluation/2"
+  metrics = json.loads((folder / "metrics.json").read_text())
+  log = (workdir / "metrics.jsonl").read_text().splitlines()
+  losses = [json.loads(line).get("train/loss") for line in log]
+  return (
+    (folder / "predictions.json").read_bytes(),
+    metrics["scores"],
+    {k: v for k, v in metrics["protocol"].items() if k != "code_version"},
+    losses,
+  )
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_training_and_predictions_are_the_same_raw_and_prepared(
+  tmp_path, name, shared_data, shared_prepared, environment
+):
+  raw = trained(tmp_path / "raw", name, {"root": shared_data}, environment)
+  prepared = trained(
+    tmp_path / "prepared", name, {"data_dir": shared_prepared}, environment
+  )
+  assert raw == prepared
+  predictions, _, _, losses = raw
+  num = len(json.loads(predictions))
+  assert num == {"leeds": 2000, "coco": 158, "mpii": 179}[name]
+  assert len([loss for loss in losses if loss is not None]) == 2
+
+
+def test_a_raw_run_goes_on_with_the_prepared_set(
+  tmp_path, shared_data, shared_prepared, environment
+):
+  """Its checkpoint knows the people, however they come."""
+  section = dict(name="mpii", split="train")
+  raw = open_dataset(section | {"root": str(shared_data)})
+  same = open_dataset(section | {"data_dir": str(shared_prepared)})
+  np.testing.assert_array_equal(raw.people.person_ids, same.people.person_ids)
+  first = trained(tmp_path, "mpii", {"root": shared_data}, environment)
+  again = trained(tmp_path, "mpii", {"data_dir": shared_prepared}, environment)
+  assert first[0] == again[0]
