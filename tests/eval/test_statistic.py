@@ -64,6 +64,8 @@ def test_pckh_is_that_of_scoring(make_people, variant):
   people.head_size[2] = 0
   people.vis[:3, 4] = 0
   predictions = _one_each(people)
+  predictions.kpts_xys_img[:, 0, :2] = people.kpts_xy_img[:, 0]
+  predictions.kpts_xys_img[:, 0, 0] += 20  # on the threshold exactly
   scores = pckh.pckh_of_people(
     predictions.kpts_xys_img[..., :2], people, variant=variant
   )
@@ -78,6 +80,7 @@ def test_pckh_is_that_of_scoring(make_people, variant):
 def test_pcp_is_that_of_scoring(make_people):
   people = make_people(8, skeleton=LSP14)
   people.vis[:, 5] = 0
+  people.vis[:5, 6:9] = 0
   predictions = _one_each(people)
   found = predictions.kpts_xys_img[..., :2]
   expected = {}
