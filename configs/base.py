@@ -256,4 +256,7 @@ def _shrink(config: ConfigDict) -> None:
   config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
   config.checkpoint.every_steps = 1
   config.eval.update(every_steps=0, batch_size=4)
+  if "pckh" in config.eval.metrics:  # drawn people have no head boxes
+    config.eval.metrics = ("coco",)
+    config.checkpoint.best_metric = "AP"
   config.log.every_steps = 1

@@ -78,6 +78,9 @@ def make_evaluator(
   plan = make_plan(
     experiment, dataset, make_protocol(experiment, dataset, num_parameters)
   )
+  for note in plan.notes:
+    if parallel.process()[0] == 0:
+      print(note, flush=True)
   crops = dataclasses.replace(dataset, people=plan.crops)
   scales = scales_of(plan.ways)
   return Evaluator(

@@ -5,8 +5,6 @@ its keys, and all combinations are measured in the same pass.
 """
 
 import dataclasses
-import hashlib
-import pathlib
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -21,7 +19,7 @@ from launch.choices import (
 )
 from launch.experiment import Experiment
 from pose_jax.data.boxes import join_boxes
-from pose_jax.data.detections import jitter_boxes, read_detections
+from pose_jax.data.detections import jitter_boxes, read_boxes
 from pose_jax.data.people import Dataset, People
 from pose_jax.eval import scoring
 from pose_jax.eval.boxes import Boxes
@@ -41,12 +39,23 @@ class Plan:
     boxes: the same rows, as evaluation knows them.
     ways: ways of testing that share their forward passes.
     measurements: the config's own first.
+    notes: what to tell people of the boxes.
   """
 
   crops: People
   boxes: Boxes
   ways: tuple[TestTime, ...]
   measurements: tuple[Measurement, ...]
+  notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Origin:
+  """Boxes of one origin, as a table of people."""
+
+  people: People
+  sha256: str = ""
+  note: str = ""
 
 
 def make_plan(
@@ -63,16 +72,16 @@ def make_plan(
   wanted = choices(settings)
   tests = list(dict.fromkeys(choice.test for choice in wanted))
   names = list(dict.fromkeys(choice.boxes for choice in wanted))
-  tables = [_table(name, dataset.people) for name in names]
-  crops, origin, row = join_boxes(tables)
+  origins = [_origin(name, dataset.people) for name in names]
+  joined = join_boxes([origin.people for origin in origins])
   return Plan(
-    crops=crops,
-    boxes=_boxes(experiment, names, tables, (crops, origin, row)),
+    crops=joined[0],
+    boxes=_boxes(experiment, names, origins, joined),
     ways=tuple(_way(settings, *test) for test in tests),
     measurements=tuple(
       Measurement(
         protocol=_protocol(
-          protocol, experiment, choice, tables[names.index(choice.boxes)]
+          protocol, experiment, choice, origins[names.index(choice.boxes)]
         ),
         way=tests.index(choice.test),
         origin=names.index(choice.boxes),
@@ -82,23 +91,25 @@ def make_plan(
       )
       for choice in wanted
     ),
+    notes=tuple(origin.note for origin in origins if origin.note),
   )
 
 
-def _table(boxes: str, people: People) -> People:
+def _origin(boxes: str, people: People) -> Origin:
   if boxes == GROUND_TRUTH:
-    return people.usable()
+    return Origin(people.usable())
   if is_of_people(boxes):
-    return jitter_boxes(people.usable(), amount=moved_by(boxes), seed=0)
-  return read_detections(boxes, people)
+    return Origin(jitter_boxes(people.usable(), amount=moved_by(boxes), seed=0))
+  found = read_boxes(boxes, people)
+  return Origin(found.people, found.sha256, found.describe())
 
 
-def _boxes(experiment: Experiment, names, tables, joined) -> Boxes:
+def _boxes(experiment: Experiment, names, origins, joined) -> Boxes:
   crops, origin, row = joined
   person_ids = np.full(len(crops), NOBODY, np.int64)
-  for i, (name, table) in enumerate(zip(names, tables, strict=True)):
+  for i, (name, its) in enumerate(zip(names, origins, strict=True)):
     if is_of_people(name):
-      person_ids[origin == i] = table.person_ids[row[origin == i]]
+      person_ids[origin == i] = its.people.person_ids[row[origin == i]]
   return Boxes(
     origin=origin,
     image_ids=crops.image_ids[crops.image_index],
@@ -135,7 +146,7 @@ def _metrics(settings: ConfigDict, boxes: str) -> tuple[str, ...]:
 
 
 def _protocol(
-  protocol: Protocol, experiment: Experiment, choice: Choice, table: People
+  protocol: Protocol, experiment: Experiment, choice: Choice, origin: Origin
 ) -> Protocol:
   settings, decoder = experiment.config.eval, choice.decoder
   is_dark, is_weighted = (decoder == n for n in ("dark", "weighted"))
@@ -143,12 +154,11 @@ def _protocol(
   if nms != "none":
     area = "padded box" if settings.nms_padded_area else "box"
     nms += f" {settings.nms_threshold:g} (area of the {area})"
-  is_file = not is_of_people(choice.boxes)
   return dataclasses.replace(
     protocol,
-    box_source=table.box_source,
-    box_noise=0.0 if is_file else moved_by(choice.boxes),
-    box_file_sha256=_sha256(choice.boxes) if is_file else "",
+    box_source=origin.people.box_source,
+    box_noise=moved_by(choice.boxes) if is_of_people(choice.boxes) else 0.0,
+    box_file_sha256=origin.sha256,
     flip_test=choice.flip_test,
     scales=choice.scales,
     clip_negative=settings.clip_negative,
@@ -158,7 +168,3 @@ def _protocol(
     decoder_window=(settings.weighted_window or None) if is_weighted else None,
     nms=nms,
   )
-
-
-def _sha256(path: str) -> str:
-  return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNKNOWN = "not known"
+BOX_FILE = "box file's sha256"  # among the rows of a protocol
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,12 +92,10 @@ class Protocol:
   def rows(self) -> list[tuple[str, str]]:
     """(what, how) pairs for a table, in the order of `describe`."""
     hw = self.crop_hw
-    boxes = self.box_source
-    if self.box_file_sha256:
-      boxes += f" (sha256 {self.box_file_sha256[:12]})"
     rows = [
       ("data", f"{self.dataset} {self.split}".strip()),
-      ("boxes", boxes),
+      ("boxes", self.box_source),
+      (BOX_FILE, self.box_file_sha256 and self.box_file_sha256[:12]),
       ("network", self.network or UNKNOWN),
       ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
       ("decoding", self._decoding_text()),

@@ -45,9 +45,14 @@ class Evaluation:
   diagnosis: diagnosis_lib.Diagnosis | None = None
   heatmaps: tuple[tuple[int, np.ndarray, np.ndarray], ...] = ()
 
+  @property
+  def headline(self) -> tuple[str, ...]:
+    """Names of the scores but those of single limbs."""
+    return tuple(name for name in self.scores if " " not in name)
+
   def describe(self) -> str:
     """The scores and their protocol on two lines."""
-    values = ", ".join(self._score_text(name) for name in self.scores)
+    values = ", ".join(self._score_text(name) for name in self.headline)
     return f"{values}\n  ({self.protocol.describe()})"
 
   def _score_text(self, name: str) -> str:

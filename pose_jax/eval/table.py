@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pose_jax import protocol as protocol_lib
 from pose_jax.eval.evaluation import Evaluation
 
 
@@ -12,10 +13,15 @@ def rows_of(found: Sequence[Evaluation]) -> list[tuple[str, ...]]:
   """
   protocols = [dict(evaluation.protocol.rows()) for evaluation in found]
   names = dict.fromkeys(name for rows in protocols for name in rows)
-  differing = [n for n in names if len({r.get(n, "") for r in protocols}) > 1]
+  differing = [
+    name
+    for name in names
+    if name != protocol_lib.BOX_FILE
+    and len({rows.get(name, "") for rows in protocols}) > 1
+  ]
   shared = [
     name
-    for name in found[0].scores
+    for name in found[0].headline
     if all(name in evaluation.scores for evaluation in found)
   ]
   rows = [(*differing, *shared)]

@@ -1,4 +1,4 @@
-"""Tests of eval/scoring.py: which people count as worst."""
+"""Tests of eval/scoring.py: which scores there are, and who is worst."""
 
 import dataclasses
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pose_jax.eval import oks, pck, scoring
-from pose_jax.skeleton import LSP14
+from pose_jax.eval.predictions import of_people
+from pose_jax.skeleton import LSP14, MPII16
 
 
 def test_error_by_distance_caps_each_keypoint(make_people):
@@ -46,3 +47,60 @@ def test_error_by_oks_for_some_rows(make_people):
 def test_number_has_no_nan():
   assert scoring.number(np.nan) is None
   assert scoring.number(np.float32(0.5)) == 0.5
+
+
+def _mpii(make_people, num=6):
+  people = make_people(num, skeleton=MPII16)
+  return dataclasses.replace(people, head_size=np.full(num, 20, np.float32))
+
+
+def _results(people, kpts_xy_img):
+  score = np.ones(people.vis.shape)
+  return of_people(
+    people, np.arange(len(people)), kpts_xy_img, score
+  ).to_results()
+
+
+ALL = ("coco", "pckh", "pcp")
+
+
+def test_truth_fed_back_is_perfect_by_every_metric(make_people):
+  people = _mpii(make_people)
+  settings = scoring.Settings(with_keypoint_ap=True)
+  found = scoring.score(
+    people,
+    _results(people, people.kpts_xy_img),
+    metrics=ALL,
+    settings=settings,
+  )
+  names = {"AP", "AR", "PCKh@0.5", "PCKh@0.1", "PCKh@0.11"}
+  assert names <= set(found.values)
+  assert any(name.startswith("PCP_loose@0.5 ") for name in found.values)
+  measured = [v for v in found.values.values() if v is not None]
+  np.testing.assert_allclose(measured, 1, atol=1e-9)
+  for row in found.keypoints:
+    assert row["AP"] == row["PCKh@0.5"] == pytest.approx(1)
+
+
+def test_one_keypoint_off_by_half_a_head_counts_where_it_should(make_people):
+  people = _mpii(make_people)
+  kpts = people.kpts_xy_img.astype(np.float64)
+  wrist = MPII16.index("left_wrist")
+  kpts[2, wrist, 0] += 10.5  # 0.525 head sizes
+  found = scoring.score(people, _results(people, kpts), metrics=("pckh",))
+  # 14 keypoints a person count: not pelvis and thorax.
+  assert found.values["PCKh@0.5"] == pytest.approx(1 - 1 / (6 * 14))
+  assert found.keypoints[wrist]["PCKh@0.5"] == pytest.approx(5 / 6)
+
+
+def test_pckh_without_heads_is_refused(make_people):
+  people = make_people(2, skeleton=MPII16)
+  with pytest.raises(ValueError, match="size of the head, but nobody's"):
+    scoring.check_metrics(("pckh",), people)
+
+
+def test_the_protocol_says_how_each_metric_counts():
+  text = scoring.variant(("pck", "pckh", "pcp"), LSP14)
+  assert "0.2 x |left_shoulder - right_hip|" in text
+  assert "PCKh (hrnet)" in text and "PCP" in text
+  assert scoring.variant(("coco",), LSP14) == ""
