@@ -1,8 +1,11 @@
 """Blurs a share of the pictures of a batch, on the device.
 
 Pictures are RGB in 0..255; a side is drawn from the odd numbers between 3 and
-`max_size`, as albumentations' Blur and MedianBlur do.
+`max_size`, as albumentations' Blur and MedianBlur do. Work is done only for
+the pictures that are drawn, one after the other.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -34,22 +37,9 @@ def box_blur(
     probability: share of pictures that are blurred.
     max_size: side of the largest window, odd.
   Raises:
-    ValueError: if max_size is even or below 3.
+    ValueError: if max_size is even or not between 3 and 15.
   """
-  sizes_B = _sizes(jnp.asarray(seeds), "blur", probability, max_size)
-  reach = max_size // 2
-  x = jnp.asarray(images, jnp.float32)
-  offsets = jnp.abs(jnp.arange(-reach, reach + 1))
-  taps_BT = (offsets[None] <= sizes_B[:, None] // 2) / sizes_B[:, None]
-  for axis in (1, 2):
-    pad = [(reach, reach) if a == axis else (0, 0) for a in range(4)]
-    padded = jnp.pad(x, pad, mode="reflect")
-    x = sum(
-      taps_BT[:, t, None, None, None]
-      * jax.lax.slice_in_dim(padded, t, t + images.shape[axis], axis=axis)
-      for t in range(max_size)
-    )
-  return x
+  return _some(_mean, images, seeds, "blur", probability, max_size)
 
 
 def median_blur(
@@ -62,33 +52,48 @@ def median_blur(
   """The median of the window round each pixel, in a share of the pictures.
 
   Taken of pixels rounded to whole grey levels, channel by channel; beyond the
-  border the edge is repeated (OpenCV's medianBlur). The work is done only for
-  the pictures that are drawn, one after the other. Arguments as `box_blur`.
+  border the edge is repeated (OpenCV's medianBlur). Arguments as `box_blur`.
   """
-  sizes_B = _sizes(jnp.asarray(seeds), "median", probability, max_size)
-  branches = [lambda x: x] + [
-    lambda x, size=size: _median(x, size) for size in range(3, max_size + 1, 2)
-  ]
-  return jax.lax.map(
-    lambda item: jax.lax.switch(item[1] // 2, branches, item[0]),
-    (jnp.asarray(images, jnp.float32), sizes_B),
-  )
+  return _some(_median, images, seeds, "median", probability, max_size)
 
 
 def check(max_size: int) -> None:
   """ValueError unless this can be the side of the largest window."""
-  if max_size < 3 or max_size % 2 == 0:
+  # Beyond 15, half of the window's pixels no longer count within a byte.
+  if not 3 <= max_size <= 15 or max_size % 2 == 0:
     raise ValueError(
-      f"the largest window of a blur must be odd and at least 3, got {max_size}"
+      "the largest window of a blur must be odd and between 3 and 15, got "
+      f"{max_size}"
     )
 
 
-def _sizes(seeds, purpose, probability, max_size):
-  """[B] window sides; 1 where a picture is left alone."""
+def _some(blur, images, seeds, purpose, probability, max_size):
+  """`blur(picture, size)` of the pictures that are drawn, one by one."""
   check(max_size)
-  draws_B2 = draws.uniform(seeds, purpose, 2)
-  sizes = 3 + 2 * jnp.floor(draws_B2[:, 1] * (max_size // 2)).astype(jnp.int32)
-  return jnp.where(draws_B2[:, 0] < probability, sizes, 1)
+  draws_B2 = draws.uniform(jnp.asarray(seeds), purpose, 2)
+  num_sizes = max_size // 2
+  branch_B = 1 + jnp.floor(draws_B2[:, 1] * num_sizes).astype(jnp.int32)
+  branch_B = jnp.where(draws_B2[:, 0] < probability, branch_B, 0)
+  branches = [lambda x: x] + [
+    functools.partial(blur, size=size) for size in range(3, max_size + 1, 2)
+  ]
+  return jax.lax.map(
+    lambda item: jax.lax.switch(item[1], branches, item[0]),
+    (jnp.asarray(images, jnp.float32), branch_B),
+  )
+
+
+def _mean(x: Float[Array, "H W 3"], size: int) -> Float[Array, "H W 3"]:
+  """Down the columns, then along the rows."""
+  for axis in (0, 1):
+    pad = [(size // 2, size // 2) if a == axis else (0, 0) for a in range(3)]
+    padded, length = jnp.pad(x, pad, mode="reflect"), x.shape[axis]
+    x = sum(
+      jax.lax.slice_in_dim(padded, t, t + length, axis=axis)
+      for t in range(size)
+    )
+    x /= size
+  return x
 
 
 def _median(x: Float[Array, "H W 3"], size: int) -> Float[Array, "H W 3"]:

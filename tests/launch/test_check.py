@@ -106,7 +106,7 @@ def test_unknown_variants_are_answered_with_the_known():
     ("data.jitter.contrast", -1.0, "at least 0"),
     ("data.jitter.value_shift", -3.0, "at least 0"),
     ("data.jitter.blur_probability", 1.1, "between 0 and 1"),
-    ("data.jitter.median_max_size", 4, "odd and at least 3, got 4"),
+    ("data.jitter.median_max_size", 4, "between 3 and 15, got 4"),
     ("data.occlusion.min_size", 0.7, "must not be above max_size 0.4"),
     ("data.occlusion.fill", "means", "did you mean mean"),
     ("data.augmentation.scale_distribution", "power", "power_of_two"),

@@ -67,7 +67,7 @@ def test_blurs_are_functions_of_the_seed(image, ours):
   np.testing.assert_allclose(first[3:], again, atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("size", [1, 4, 17])
 def test_windows_must_have_a_middle(image, size):
-  with pytest.raises(ValueError, match=f"odd and at least 3, got {size}"):
+  with pytest.raises(ValueError, match=f"between 3 and 15, got {size}"):
     blur.box_blur(image[None], SEEDS[:1], probability=1, max_size=size)

@@ -7,7 +7,7 @@ import pytest
 from pose_jax.ops import blur, color, photometric
 
 SEEDS = np.array([1, 2, 3], np.uint32)
-OFF = dict(channel_gain=0.0, hsv_probability=1.0, grey_probability=0.0)
+OFF = dict(channel_gain=0.0, hue_shift=5.0, hsv_probability=0.0)
 
 
 @pytest.fixture
