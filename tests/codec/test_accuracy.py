@@ -151,6 +151,15 @@ def test_a_map_without_a_peak_finds_nothing():
   assert (correct[0], counted[0]) == (0, 1)
 
 
+def test_of_equal_maxima_the_first_column_and_row():
+  found = np.zeros((1, 20, 20, 1), np.float32)
+  found[0, 7, 12] = found[0, 11, 4] = 0.5
+  wanted = np.zeros_like(found)
+  wanted[0, 7, 4] = 1
+  assert accuracy.heatmap_accuracy(found, wanted)[0] == 1
+  assert accuracy.heatmap_accuracy(found, wanted, compat="hrnet")[0] == 0
+
+
 def test_mean_weighs_keypoints_alike():
   mean = accuracy.mean_accuracy(jnp.array([1.0, 0, 3]), jnp.array([1.0, 0, 6]))
   assert float(mean) == 0.75
