@@ -143,11 +143,13 @@ def describe(dataset: Dataset) -> str:
 
 
 def fingerprint(people: People) -> str:
-  """Stands for the usable people and their order."""
+  """Stands for the usable people, their order and their weights."""
   usable = people.usable()
   digest = hashlib.sha256("\n".join(usable.image_names).encode())
   for array in (usable.image_index, usable.person_ids, usable.kpts_xy_img):
     digest.update(np.ascontiguousarray(array).tobytes())
+  if (usable.repeats != 1).any():  # weights change the order of samples
+    digest.update(usable.repeats.tobytes())
   return digest.hexdigest()
 
 
