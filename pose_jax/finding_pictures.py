@@ -7,7 +7,7 @@ import numpy as np
 
 from pose_jax import draw
 from pose_jax.data.findings import Finding
-from pose_jax.data.images import DataError
+from pose_jax.data.images import DataError, Row
 from pose_jax.data.people import Dataset, People
 from pose_jax.data.survey import Survey
 
@@ -145,7 +145,7 @@ def _bordered(
 
 
 def _skeleton(
-  table: People, i: int, picture: np.ndarray, matrix: np.ndarray
+  table: People, i: Row, picture: np.ndarray, matrix: np.ndarray
 ) -> np.ndarray:
   vis = table.vis[i]
   return draw.draw_skeleton(

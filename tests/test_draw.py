@@ -188,3 +188,18 @@ def test_heatmap_sheet_has_a_tile_for_each_keypoint():
   )
   tile_h = 64 + draw.caption(crop, "x", scale=0.36).shape[0] - 64
   assert sheet.shape == (4 * (tile_h + 4) - 4, 4 * (48 + 4) - 4, 3)
+
+
+def test_boxes_and_marks_stand_where_they_should():
+  corners = np.array([[20.0, 30], [90, 120]])
+  image = draw.draw_box(GREY, corners)
+  for xy in ((20, 70), (90, 70), (50, 30), (50, 120)):
+    assert min(_at(image, xy)) > 225  # white, antialiased
+  assert _at(image, (50, 70)) == _at(GREY, (50, 70))
+  marked = draw.mark(GREY, np.array([[60.0, 80]]))
+  assert _at(marked, (60, 80)) == _at(GREY, (60, 80))  # a ring, not a dot
+  ring = (np.abs(marked.astype(int) - draw.MARK) < 30).all(-1)
+  rows, columns = np.nonzero(ring)
+  distance = np.hypot(rows - 80, columns - 60)
+  assert len(rows) > 20 and distance.min() > 6 and distance.max() < 11
+  assert (draw.mark(GREY, np.zeros((0, 2))) == GREY).all()

@@ -118,7 +118,7 @@ def test_boxes_empty_outside_or_cut():
       [250, 10, 50, 50],  # right of the image
       [-10, 10, 100, 100],  # cut at the left
       [120, 10, 80, 290],  # touches the border
-      [120, 10, 80.9, 290],  # by less than a pixel
+      [170, 10, 30.9, 50],  # by less than a pixel
     ]
   )
   people = make_people(standing(5), box=box)

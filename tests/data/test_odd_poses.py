@@ -38,6 +38,23 @@ def test_swapped_halves_are_found_and_turned_people_are_not():
   assert names == set(odd_poses._TRUNK)
 
 
+@pytest.mark.parametrize("angle_deg, is_found", [(130, False), (150, True)])
+def test_a_twisted_person_is_no_swap(angle_deg, is_found):
+  """Shoulders turned against the hips, as seen from above."""
+  pose = standing(1)
+  ends = [LSP14.index(f"{side}_shoulder") for side in ("left", "right")]
+  middle = pose[0, ends].mean(0)
+  angle = np.radians(angle_deg)
+  turn = np.array(
+    [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+  )
+  pose[0, ends] = middle + (pose[0, ends] - middle) @ turn
+  found = list(odd_poses.opposite_sides(make_people(pose)))
+  assert len(found) == is_found
+  if is_found:
+    assert "150 degrees" in found[0].text
+
+
 def test_narrow_shoulders_tell_no_side():
   pose = standing(1)
   swap(pose[0], "hip")

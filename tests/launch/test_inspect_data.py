@@ -1,0 +1,87 @@
+"""The inspection as users type it."""
+
+import json
+
+import pytest
+from commands import run, sentence
+
+pytestmark = pytest.mark.slow
+
+
+def arguments(folder, output, *more):
+  return (
+    "--dataset=coco",
+    f"--root={folder}",
+    "--images=images",
+    "--annotations=annotations.json",
+    f"--output={output}",
+    *more,
+  )
+
+
+def spoilt(pictures, folder):
+  """A copy: one image missing, one twice, a box beyond the border."""
+  content = json.loads((pictures / "annotations.json").read_text())
+  (folder / "images").mkdir(parents=True)
+  names = [image["file_name"] for image in content["images"]]
+  for name in names[1:]:
+    data = (pictures / "images" / name).read_bytes()
+    (folder / "images" / name).write_bytes(data)
+  twice = (folder / "images" / names[2]).read_bytes()
+  (folder / "images" / names[3]).write_bytes(twice)
+  first = content["annotations"][0]
+  first["bbox"][0] = first["bbox"][0] - 10_000
+  (folder / "annotations.json").write_text(json.dumps(content))
+  return names
+
+
+def test_faults_are_reported_and_strict_fails(tmp_path, pictures, environment):
+  names = spoilt(pictures, tmp_path / "set")
+  typed = arguments(tmp_path / "set", tmp_path / "out")
+  out = run("inspect_data", *typed, environment=environment)
+  assert "Images that are not there" in out
+  assert "The same photograph twice" in out
+  content = json.loads((tmp_path / "out/inspection.json").read_text())
+  rows = content["findings"]
+  kinds = {row["kind"] for row in rows}
+  assert {"missing_image", "copy", "empty_box"} <= kinds
+  assert [r["image"] for r in rows if r["kind"] == "missing_image"] == names[:1]
+  (copy,) = [r for r in rows if r["kind"] == "copy"]
+  assert {copy["image"], copy["other"]["image"]} == set(names[2:4])
+  html = (tmp_path / "out/inspection.html").read_text()
+  assert html.startswith("<!doctype html") and "<img " in html
+  run("inspect_data", *typed, "--strict", environment=environment, status=1)
+
+
+def test_good_set_passes_strict(tmp_path, pictures, environment):
+  typed = arguments(pictures, tmp_path / "out", "--strict")
+  out = run("inspect_data", *typed, environment=environment)
+  assert "6 images" in out and " ! " not in out
+
+
+def test_two_parts_and_a_set_to_compare_with(tmp_path, pictures, environment):
+  typed = list(arguments(pictures, tmp_path / "out"))
+  typed[3] = "--annotations=annotations.json+annotations.json"
+  typed.append("--against=coco:annotations.json")
+  run("inspect_data", *typed, environment=environment)
+  content = json.loads((tmp_path / "out/inspection.json").read_text())
+  assert len(content["parts"]) == 2 and len(content["compared_with"]) == 1
+  assert content["kinds"]["copy_across"]["count"] == 18  # 6 of 3 pairs
+
+
+@pytest.mark.parametrize(
+  "typed, wanted",
+  [
+    (["--dataset=lsp", "--root=."], "--output"),
+    (["--root=.", "--output=o"], "--dataset"),
+    (["--dataset=lsp", "--output=o"], "--root"),
+    (["--dataset=lps", "--root=.", "--output=o"], "lsp"),
+    (["--dataset=lsp", "--root=nowhere", "--output=o"], "nowhere"),
+    (
+      ["--dataset=coco", "--root=.", "--output=o", "--skeleton=x"],
+      "--skeleton",
+    ),
+  ],
+)
+def test_what_is_typed_wrong_gets_one_sentence(typed, wanted, environment):
+  assert wanted in sentence("inspect_data", *typed, environment=environment)
