@@ -111,6 +111,7 @@ def test_only_what_is_asked_is_compared(others):
 def test_flat_pictures_are_no_candidates():
   grain = np.random.default_rng(0).integers(0, 3, (40, 40)).astype(np.uint8)
   flat = [grain, grain + 90, grain + 90, np.zeros_like(grain)]
+  assert find_candidates(thumbnails(flat), np.ones(4, bool)) == []
   assert find(flat) == ()
 
 
