@@ -22,12 +22,18 @@ from pose_jax.eval import average_precision, bootstrap, coco
 from pose_jax.eval.predictions import Predictions, of_people
 from pose_jax.skeleton import COCO17
 
+NUM_PEOPLE = 6352  # of val2017 with labelled keypoints
 NUM_IMAGES = 5000
 NUM_WITH_PEOPLE = 2693
 
 
 def drawn_people(num: int) -> People:
-  """People of all sizes, some unlabelled, some crowds, areas as in COCO."""
+  """People of all sizes, some unlabelled, some crowds, areas as in COCO.
+
+  As many in an image as in val2017, whatever their number.
+  """
+  num_images = round(NUM_IMAGES * num / NUM_PEOPLE)
+  num_inhabited = round(NUM_WITH_PEOPLE * num / NUM_PEOPLE)
   rng = np.random.default_rng(0)
   num_keypoints = COCO17.num_keypoints
   size = np.exp(rng.normal(4.5, 0.7, num)).clip(12, 500)
@@ -36,15 +42,15 @@ def drawn_people(num: int) -> People:
   kpts = corner + inside * size[:, None, None]
   vis = np.where(rng.random((num, num_keypoints)) < 0.7, 2, 0)
   vis[rng.random(num) < 0.1] = 0
-  inhabited = rng.permutation(NUM_IMAGES)[:NUM_WITH_PEOPLE]
-  more = rng.choice(inhabited, max(0, num - NUM_WITH_PEOPLE))
+  inhabited = rng.permutation(num_images)[:num_inhabited]
+  more = rng.choice(inhabited, num - num_inhabited)
   image = np.concatenate([inhabited, more])[:num]
   low, high = kpts.min(1), kpts.max(1)
   return People(
     skeleton=COCO17,
-    image_names=tuple(map(str, range(NUM_IMAGES))),
-    image_ids=rng.permutation(10 * NUM_IMAGES)[:NUM_IMAGES].astype(np.int64),
-    image_hw=np.full((NUM_IMAGES, 2), 640, np.int32),
+    image_names=tuple(map(str, range(num_images))),
+    image_ids=rng.permutation(10 * num_images)[:num_images].astype(np.int64),
+    image_hw=np.full((num_images, 2), 640, np.int32),
     image_index=image.astype(np.int32),
     person_ids=np.arange(num, dtype=np.int64),
     box_xywh_img=np.concatenate([low, high - low], 1).astype(np.float32),
@@ -105,7 +111,7 @@ def scores_in_turns(people, predictions, repeats) -> float:
 def main() -> None:
   """Prints the table and the ratio."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--people", type=int, default=6352)
+  parser.add_argument("--people", type=int, default=NUM_PEOPLE)
   parser.add_argument("--samples", type=int, default=5000)
   parser.add_argument("--repeats", type=int, default=5)
   options = parser.parse_args()
