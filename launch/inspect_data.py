@@ -22,13 +22,13 @@ from ml_collections import config_flags
 from launch import doorway
 from launch.mistakes import ConfigError
 from launch.progress import ProgressBar
-from pose_jax import inspection_page
 from pose_jax.data.datasets import open_dataset
 from pose_jax.data.findings import KINDS
 from pose_jax.data.images import decode
 from pose_jax.data.mixture import member_sections
 from pose_jax.data.people import DataError, Dataset
 from pose_jax.data.survey import Survey, survey
+from pose_jax.pages import inspection as inspection_page
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
 

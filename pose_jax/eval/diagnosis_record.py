@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from pose_jax import diagnosis_page, mistakes, page
 from pose_jax.eval import pck
 from pose_jax.eval.diagnosis import Diagnosis
 from pose_jax.eval.diagnosis.calibration import Calibration
 from pose_jax.eval.diagnosis.errors import GOOD, KINDS
 from pose_jax.eval.predictions import Predictions
 from pose_jax.eval.results import PeopleTable
+from pose_jax.pages import diagnosis as diagnosis_page
+from pose_jax.pages import mistakes, page
 
 NUM_PICTURES = 4  # of each kind of error
 

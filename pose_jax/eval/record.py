@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pose_jax import findings as findings_lib
-from pose_jax import report
 from pose_jax.eval import diagnosis_record, pck, table
 from pose_jax.eval.evaluation import Evaluation
 from pose_jax.eval.predictions import from_results
+from pose_jax.pages import findings as findings_lib
+from pose_jax.pages import report
 
 NUM_PICTURES = 8  # random and as many worst people that are drawn
 

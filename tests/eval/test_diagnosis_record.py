@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from pose_jax import page
 from pose_jax.eval import diagnosis, diagnosis_record, predictions
 from pose_jax.eval.diagnosis import errors
+from pose_jax.pages import page
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from pose_jax import mistakes
+from pose_jax.pages import mistakes
 from pose_jax.skeleton import LSP14
 
 COLOR, RGB = "#ff00ff", (255, 0, 255)  # nothing else is drawn in it

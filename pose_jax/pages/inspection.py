@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from pose_jax import page
 from pose_jax.data.counts import PUBLISHED
 from pose_jax.data.findings import KINDS, Finding
 from pose_jax.data.inspection import counts
 from pose_jax.data.people import Dataset
 from pose_jax.data.survey import Survey
-from pose_jax.finding_pictures import Reader, draw_finding
+from pose_jax.pages import page
+from pose_jax.pages.finding_pictures import Reader, draw_finding
 
 _WITHOUT_PICTURE = ("missing_image", "broken_image", "counts", "flags")
 _COUNTED = {"labelled": "labelled keypoints", "hidden": "hidden keypoints"}

@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 
-from pose_jax import diagnosis_page, mistakes, page
+from pose_jax.pages import diagnosis as diagnosis_page
+from pose_jax.pages import mistakes, page
 from pose_jax.skeleton import LSP14
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from pose_jax import geometry, report
+from pose_jax import geometry
+from pose_jax.pages import report
 from pose_jax.skeleton import LSP14
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from pose_jax import bars, chart, mistakes, page
+from pose_jax.pages import bars, chart, mistakes, page
 from pose_jax.skeleton import Skeleton
 
 COLORS = {  # of the kinds of error; those left over are grey

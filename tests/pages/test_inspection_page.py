@@ -5,11 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from pose_jax import draw, finding_pictures, inspection_page
+from pose_jax import draw
 from pose_jax.data.findings import KINDS, Finding, ordered
 from pose_jax.data.images import DataError, FolderImages
 from pose_jax.data.people import Dataset, People
 from pose_jax.data.survey import Survey
+from pose_jax.pages import finding_pictures
+from pose_jax.pages import inspection as inspection_page
 from pose_jax.skeleton import LSP14
 
 GREY = np.full((120, 100, 3), 128, np.uint8)

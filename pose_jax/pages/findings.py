@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
-from pose_jax import page
+from pose_jax.pages import page
 from pose_jax.skeleton import Skeleton
 
 

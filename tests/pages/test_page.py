@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pose_jax import chart, page
+from pose_jax.pages import chart, page
 
 HOSTILE = "<script>alert('x')</script> & \"q\""
 

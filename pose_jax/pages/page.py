@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from pose_jax import bars, chart
+from pose_jax.pages import bars, chart
 
 Cell = str | float | int | None
 

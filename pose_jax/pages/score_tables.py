@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pose_jax import draw, page
-from pose_jax.findings import Findings
+from pose_jax import draw
+from pose_jax.pages import page
+from pose_jax.pages.findings import Findings
 
 _COCO_ROWS = (
   ("OKS 0.50 to 0.95", "AP", "AR"),

@@ -6,8 +6,9 @@ curves and pictures out on a `page.Page`.
 
 import numpy as np
 
-from pose_jax import chart, draw, page, score_tables
-from pose_jax.findings import Findings, Person
+from pose_jax import draw
+from pose_jax.pages import chart, page, score_tables
+from pose_jax.pages.findings import Findings, Person
 
 _HEADLINE = ("AP", "AP50", "AP75", "AR")
 

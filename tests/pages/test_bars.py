@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pose_jax import bars
+from pose_jax.pages import bars
 
 
 def _bars(rows, names=("a", "b"), **options):

@@ -1,0 +1,1 @@
+"""Pages to look at: charts, tables and pictures as one HTML file."""
