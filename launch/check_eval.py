@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from launch.choices import choices, is_of_people, moved_by
 from launch.mistakes import suggest
 from pose_jax.codec.decode import DECODERS
-from pose_jax.eval import coco, limbs, pckh
+from pose_jax.eval import bootstrap, coco, limbs, pckh
 from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
 from pose_jax.models import map_hw
@@ -59,6 +59,11 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
           f"{settings[key]!r}, that of eval.{key}"
         )
         return
+  if 0 < settings.bootstrap_samples < bootstrap.FEWEST:
+    yield (
+      f"eval.bootstrap_samples is {settings.bootstrap_samples}: it must be 0, "
+      f"for no intervals, or at least {bootstrap.FEWEST}"
+    )
   for choice in choices(settings):
     scales = choice.scales
     if not scales or min(scales) <= 0 or len(set(scales)) < len(scales):

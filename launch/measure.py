@@ -18,7 +18,8 @@ from pose_jax import parallel
 from pose_jax.data.eval_batches import make_eval_batches
 from pose_jax.data.images import decode as decode_image
 from pose_jax.data.people import Dataset
-from pose_jax.eval import pck, scoring
+from pose_jax.eval import scoring
+from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.evaluator import Evaluator
 from pose_jax.eval.predict import make_predict, scales_of
 from pose_jax.protocol import Protocol
@@ -143,7 +144,7 @@ def _mean_pose(experiment: Experiment, dataset: Dataset, training_people):
   if training_people is None or "pck" not in experiment.config.eval.metrics:
     return None
   known = training_people.usable()
-  return pck.mean_pose(
+  return mean_pose(
     known.kpts_xy_img,
     known.vis > 0,
     known.box_xywh_img,

@@ -28,6 +28,7 @@ from pose_jax.eval.statistic import Metric, make_statistics
 NUM_SAMPLES = 5000
 MIDDLE = (2.5, 97.5)  # percentiles
 SIGNIFICANT = 0.05
+FEWEST = 40  # resamples: of fewer no interval can be read
 _BLOCK = 2**21  # counts of images drawn at once: 16 MB
 _MOST = 500  # resamples at once, however few the images
 
@@ -228,9 +229,10 @@ def _values(statistics, weights):
 
 def _resample(people, sides, num_samples, seed):
   """[num_samples, S] scores of each side under the same resamples."""
-  if num_samples < 40:
+  if num_samples < FEWEST:
     raise ValueError(
-      f"num_samples must be at least 40 for a 95 % interval, got {num_samples}"
+      f"num_samples must be at least {FEWEST} for a 95 % interval, got "
+      f"{num_samples}"
     )
   drawn = draws(len(people.image_ids), num_samples, seed)
   blocks = [[_values(side, weights) for side in sides] for weights in drawn]

@@ -147,7 +147,7 @@ def compare_files(
   return bootstrap.compare(
     people,
     *found,
-    metrics=metrics,
+    metrics=scoring.statistics(metrics, settings),
     num_samples=settings.num_samples or bootstrap.NUM_SAMPLES,
     seed=settings.seed,
     names=_short_names(first, second),

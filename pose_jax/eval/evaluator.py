@@ -65,7 +65,7 @@ class Evaluator:
       people, for the report. None: no heatmaps are shown.
     shown_scale: index on the axis S of the crops that are shown with them.
     baseline_xy_img: the mean training pose in the box of each usable person
-      (pck.mean_pose), scored beside the network.
+      (baseline.mean_pose), scored beside the network.
     progress: called with (boxes done on this host, boxes in the table).
     seed: chooses the people whose heatmaps are shown.
   Raises:

@@ -6,6 +6,7 @@ file gives the printed numbers again.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from pose_jax.eval import (
   pck,
   pckh,
   results,
+  statistic,
 )
 from pose_jax.eval.predictions import from_results
 from pose_jax.skeleton import Skeleton
@@ -187,13 +189,23 @@ def score(
   )
 
 
+def statistics(
+  metrics: Sequence[str], settings: Settings
+) -> tuple[statistic.Metric, ...]:
+  """The metrics as resampling takes them."""
+  of_heads = functools.partial(
+    statistic.pckh_statistic, variant=settings.pckh_variant
+  )
+  return tuple(of_heads if metric == "pckh" else metric for metric in metrics)
+
+
 def _intervals(people, predictions, metrics, settings: Settings):
   if not settings.num_samples:
     return {}
   return bootstrap.intervals(
     people,
     from_results(predictions, people.skeleton.num_keypoints),
-    metrics=metrics,
+    metrics=statistics(metrics, settings),
     num_samples=settings.num_samples,
     seed=settings.seed,
   )

@@ -10,7 +10,8 @@ import pytest
 
 from pose_jax import geometry
 from pose_jax.data.coco import open_coco
-from pose_jax.eval import evaluator, keepsakes, pck, record, scoring, table
+from pose_jax.eval import evaluator, keepsakes, record, scoring, table
+from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.boxes import Boxes
 from pose_jax.eval.evaluation import score_predictions
 from pose_jax.eval.evaluator import Measurement
@@ -198,7 +199,7 @@ def test_metrics_are_checked_before_anything_runs(
 def test_mean_pose_is_scored_beside_the_network(make_people):
   people = make_people(5, skeleton=LSP14)
   train = make_people(9, skeleton=LSP14, seed=1)
-  baseline = pck.mean_pose(
+  baseline = mean_pose(
     train.kpts_xy_img, train.vis > 0, train.box_xywh_img, people.box_xywh_img
   )
   result = _run(people, metrics=("pck",), baseline_xy_img=baseline)
