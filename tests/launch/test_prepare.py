@@ -10,9 +10,8 @@ import time
 
 import numpy as np
 import pytest
-from commands import ROOT, run, sentence, start
+from commands import ROOT, on_coco, run, sentence, start
 
-from pose_jax.data.datasets import open_dataset
 from pose_jax.data.images import DataError
 from pose_jax.data.prepared import open_prepared
 from pose_jax.skeleton import COCO17
@@ -162,110 +161,22 @@ def test_counts_are_compared_with_the_published_ones(
   assert "2,958 people expected, 179 found" in json.loads(info)["counts"]
 
 
-# Two sets at once where they have the same keypoints: fewer runs.
-SHARED = {
-  "leeds": (
-    ("lsp+lspet", "train", "train", ""),
-    ("lsp+lspet", "test+val", "", ""),
-    ("--config.data.skeleton=lsp14",),
-  ),
-  "coco": (
-    (
-      "coco",
-      "minitrain",
-      "coco/person_keypoints_minitrain.json",
-      "coco/images",
-    ),
-    ("coco", "minival", "coco/person_keypoints_minival.json", "coco/images"),
-    (),
-  ),
-  "mpii": (
-    ("mpii", "train", "", ""),
-    ("mpii", "valid", "", ""),
-    ("--config.data.skeleton=mpii16",),
-  ),
-}
-
-
-@pytest.fixture(scope="module")
-def shared_prepared(tmp_path_factory, shared_data, environment):
-  """All shared sets, prepared as their README would say."""
-  data_dir = tmp_path_factory.mktemp("prepared")
-  for name in ("lsp", "lspet", "mpii"):
-    run(
-      "prepare",
-      f"--dataset={name}",
-      f"--source={shared_data}",
-      f"--data_dir={data_dir}",
-      *(("--subset",) if name == "mpii" else ()),
-      environment=environment,
-    )
-  for _, split, annotations, images in SHARED["coco"][:2]:
-    run(
-      "prepare",
-      "--dataset=coco",
-      f"--source={shared_data}",
-      f"--annotations={annotations}",
-      f"--images={images}",
-      f"--split={split}",
-      f"--data_dir={data_dir}",
-      environment=environment,
-    )
-  return data_dir
-
-
-def trained(workdir, name, where, environment):
-  """Predictions, scores and losses of two steps on a set found at `where`."""
-  flags = [f"--workdir={workdir}", "--config=configs/quickstart.py:debug"]
-  flags += ["--config.data.crop_hw=(64,64)", "--config.eval.batch_size=128"]
-  flags += ["--config.eval.flip_test=False", "--config.eval.decoder=argmax"]
-  flags += [
-    "--config.schedule.batch_size=32",
-    "--config.eval.metrics=('coco',)",
-  ]
-  flags += ["--config.eval.bootstrap_samples=0", *SHARED[name][2]]
-  for part, values in zip(("train", "eval"), SHARED[name], strict=False):
-    keys = dict(
-      zip(("name", "split", "annotations", "images"), values, strict=True)
-    )
-    for key, value in (keys | where).items():
-      flags.append(f"--config.data.{part}.{key}={value}")
-  run("train", *flags, environment=environment)
-  folder = workdir / "evaluation/2"
-  metrics = json.loads((folder / "metrics.json").read_text())
-  log = (workdir / "metrics.jsonl").read_text().splitlines()
-  losses = [json.loads(line).get("train/loss") for line in log]
-  return (
-    (folder / "predictions.json").read_bytes(),
-    metrics["scores"],
-    {k: v for k, v in metrics["protocol"].items() if k != "code_version"},
-    losses,
-  )
-
-
-@pytest.mark.parametrize("name", SHARED)
-def test_training_and_predictions_are_the_same_raw_and_prepared(
-  tmp_path, name, shared_data, shared_prepared, environment
-):
-  raw = trained(tmp_path / "raw", name, {"root": shared_data}, environment)
-  prepared = trained(
-    tmp_path / "prepared", name, {"data_dir": shared_prepared}, environment
-  )
-  assert raw == prepared
-  predictions, _, _, losses = raw
-  num = len(json.loads(predictions))
-  assert num == {"leeds": 2000, "coco": 158, "mpii": 179}[name]
-  assert len([loss for loss in losses if loss is not None]) == 2
-
-
 def test_a_raw_run_goes_on_with_the_prepared_set(
-  tmp_path, shared_data, shared_prepared, environment
+  tmp_path, pictures, environment
 ):
-  """Its checkpoint knows the people, however they come."""
-  section = dict(name="mpii", split="train")
-  raw = open_dataset(section | {"root": str(shared_data)})
-  same = open_dataset(section | {"data_dir": str(shared_prepared)})
-  np.testing.assert_array_equal(raw.people.person_ids, same.people.person_ids)
-  first = trained(tmp_path, "mpii", {"root": shared_data}, environment)
-  again = trained(tmp_path, "mpii", {"data_dir": shared_prepared}, environment)
-  assert first[0] == again[0]
+  """The checkpoint knows its people, however they come."""
+  run("prepare", *own(pictures, tmp_path), environment=environment)
+  flags = on_coco(pictures, tmp_path / "w")
+  for part in ("train", "eval"):
+    flags.append(f"--config.data.{part}.split=own")
+  run("train", *flags, environment=environment)
+  predictions = tmp_path / "w/evaluation/2/predictions.json"
+  before = predictions.read_bytes()
+  predictions.unlink()
+  flags = [flag for flag in flags if ".root=" not in flag]
+  for part in ("train", "eval"):
+    flags.append(f"--config.data.{part}.data_dir={tmp_path}")
+  out = run("train", *flags, environment=environment)
+  assert "steps 2 to 2" in out
+  run("evaluate", f"--workdir={tmp_path / 'w'}", environment=environment)
+  assert predictions.read_bytes() == before
