@@ -89,9 +89,10 @@ def _finished(path: pathlib.Path) -> Shard | None:
   """The shard at `path`, if it is complete and has every image."""
   try:
     content = json.loads(path.with_suffix(".json").read_text())
-    shard = Shard(**content)
+    skipped = [tuple(item) for item in content.pop("skipped")]
+    shard = Shard(**content, skipped=skipped)
     is_whole = os.path.getsize(path) == shard.file_bytes
-  except (OSError, ValueError, TypeError):
+  except (OSError, ValueError, KeyError, TypeError):
     return None
   return shard if is_whole and not shard.skipped else None
 
