@@ -8,7 +8,7 @@ import time
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from commands import TINY, on_coco, run, sentence, start
+from commands import ROOT, TINY, on_coco, run, sentence, start
 
 pytestmark = pytest.mark.slow
 
