@@ -18,6 +18,7 @@ from ml_collections import ConfigDict, config_flags
 from launch import doorway
 from launch.check import check_config
 from launch.choices import GROUND_TRUTH, moved
+from launch.command_line import completed
 from launch.experiment import (
   Experiment,
   describe,
@@ -99,29 +100,12 @@ def main() -> None:
   experiment = make_experiment(config)
   dataset = open_part(experiment, "eval", workdir)
   _say(f"evaluating on {describe(dataset)}")
-  if _COMPARE.value:
+  if _COMPARE.present:
     _compare_files(experiment, dataset)
   elif _PREDICTIONS.value:
     _score_file(experiment, dataset, workdir)
   else:
     _evaluate_checkpoints(experiment, dataset, workdir)
-
-
-def completed(argv: Sequence[str]) -> list[str]:
-  """The command line with what stands for itself.
-
-  `--compare A B` becomes one flag, and a run's own config is the config.
-  """
-  argv = list(argv)
-  if "--compare" in argv:
-    i = argv.index("--compare")
-    argv[i : i + 3] = ["--compare=" + ",".join(argv[i + 1 : i + 3])]
-  given = dict(word.partition("=")[::2] for word in argv)
-  if "--workdir" in given and not {"--config", "-config"} & set(given):
-    if (pathlib.Path(given["--workdir"]) / "config.json").is_file():
-      saved = pathlib.Path(__file__).with_name("saved_config.py")
-      argv.insert(1, f"--config={saved}:{given['--workdir']}")
-  return argv
 
 
 def _with_flags(config: ConfigDict) -> ConfigDict:

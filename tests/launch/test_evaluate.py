@@ -172,6 +172,7 @@ def test_two_files_are_compared(tmp_path, finished, environment):
   [
     (["--sweep=flop"], "did you mean flip"),
     (["--compare", "one.json"], "needs two COCO results files, got 1"),
+    (["--compare"], "needs two COCO results files, got 0"),
     (["--boxes=nowhere.json"], "nowhere.json"),
     (["--config.eval.scales=(1.0,1.0)"], "each scale, above 0, once"),
     (["--config.eval.boxes=moved_far"], "by which share of its size"),

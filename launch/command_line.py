@@ -1,0 +1,32 @@
+"""What launch.evaluate adds to the command line before flags are parsed."""
+
+import pathlib
+from collections.abc import Sequence
+
+
+def completed(argv: Sequence[str]) -> list[str]:
+  """The command line with what stands for itself.
+
+  `--compare A B` becomes one flag, and a run's own config is the config.
+  """
+  argv = list(argv)
+  if "--compare" in argv:
+    start = end = argv.index("--compare") + 1
+    while end < min(start + 2, len(argv)) and not argv[end].startswith("-"):
+      end += 1
+    argv[start - 1 : end] = ["--compare=" + ",".join(argv[start:end])]
+  workdir = _typed(argv, "workdir")
+  if workdir and _typed(argv, "config") is None:
+    if (pathlib.Path(workdir) / "config.json").is_file():
+      saved = pathlib.Path(__file__).with_name("saved_config.py")
+      argv.insert(1, f"--config={saved}:{workdir}")
+  return argv
+
+
+def _typed(argv: Sequence[str], flag: str) -> str | None:
+  """A flag's value, from --flag=V or --flag V; None if it is not given."""
+  for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    name, has_value, value = word.partition("=")
+    if name in (f"--{flag}", f"-{flag}"):
+      return value if has_value else following
+  return None
