@@ -124,7 +124,7 @@ def check_config(
   if not mistakes:
     mistakes = [*_values(config), *data_mistakes(config, parts)]
   if not mistakes:
-    mistakes = list(_together(config))
+    mistakes = list(_together(config, is_training="train" in parts))
   if mistakes:
     raise ConfigError("; ".join(mistakes))
 
@@ -192,7 +192,7 @@ def _values(config: ConfigDict) -> Iterator[str]:
       yield f"{path} is {_at(config, path)}: it must be between 0 and 1"
 
 
-def _together(config: ConfigDict) -> Iterator[str]:
+def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
   """What values say together; their own factories know best."""
   skeleton = find_skeleton(config.data.skeleton)
   crop_hw = tuple(config.data.crop_hw)
@@ -220,7 +220,7 @@ def _together(config: ConfigDict) -> Iterator[str]:
       yield f"data.{name} is {config.data[name]}: it must be three numbers"
   if min(config.data.std_rgb) <= 0:
     yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
-  yield from eval_mistakes(config, skeleton)
+  yield from eval_mistakes(config, skeleton, is_training=is_training)
   if config.loss.ohkm_top_k > skeleton.num_keypoints:
     yield (
       f"loss.ohkm_top_k is {config.loss.ohkm_top_k}: {skeleton.name} has "

@@ -1,7 +1,7 @@
 """What `config.eval` says is checked as a whole, before anything runs."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 from ml_collections import ConfigDict
@@ -15,16 +15,29 @@ from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
 from pose_jax.models import map_hw
 from pose_jax.skeleton import Skeleton
 
+_IS_ALIKE = {  # what eval.sweep's values must be
+  "flip_test": lambda value: isinstance(value, bool),
+  "scales": lambda value: (
+    isinstance(value, tuple) and all(isinstance(s, int | float) for s in value)
+  ),
+  "boxes": lambda value: isinstance(value, str),
+}
 
-def eval_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
-  """One sentence for each mistake in `config.eval`."""
+
+def eval_mistakes(
+  config: ConfigDict, skeleton: Skeleton, *, is_training: bool = True
+) -> Iterator[str]:
+  """One sentence for each mistake in `config.eval`.
+
+  Only training must measure what decides which checkpoint is best.
+  """
   settings = config.eval
   if not settings.metrics or not set(settings.metrics) <= set(METRICS):
     yield (
       f"eval.metrics is {tuple(settings.metrics)}: it can hold "
       f"{', '.join(METRICS)}"
     )
-  elif config.checkpoint.best_metric not in score_names(config):
+  elif is_training and config.checkpoint.best_metric not in score_names(config):
     yield (
       f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
       f"{suggest(config.checkpoint.best_metric, score_names(config))}"
@@ -51,9 +64,9 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
   for name in settings.sweep.decoder:
     if name not in DECODERS:
       yield f"eval.sweep.decoder has {name!r}: {suggest(name, DECODERS)}"
-  for key, kind in (("flip_test", bool), ("scales", tuple), ("boxes", str)):
+  for key, is_alike in _IS_ALIKE.items():
     for value in settings.sweep[key]:
-      if not isinstance(value, kind):
+      if not is_alike(value):
         yield (
           f"eval.sweep.{key} has {value!r}: it must hold values like "
           f"{settings[key]!r}, that of eval.{key}"
@@ -80,6 +93,8 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
         f"and the boxes of {choice.boxes} are nobody's: add coco, or take "
         "eval.boxes=ground_truth"
       )
+  if settings.nms == "soft_oks" and settings.nms_threshold == 0:
+    yield "eval.nms_threshold is 0: soft_oks divides by it, so above 0"
   if settings.nms != "none" and not set(settings.metrics) <= set(OF_ANYBODY):
     yield (
       f"eval.nms is {settings.nms!r}, which drops people, and of eval.metrics "
@@ -89,14 +104,20 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
 
 
 def score_names(config: ConfigDict) -> tuple[str, ...]:
-  """Scores that the config's evaluation gives."""
+  """Scores that the config's evaluation gives, in its own boxes."""
   names = {
     "coco": coco.NAMES,
     "pck": (PCK_NAME,),
     "pckh": pckh.names(config.eval.pckh_variant),
     "pcp": tuple(f"PCP_{rule}@{limbs.THRESHOLD:g}" for rule in PCP_RULES),
   }
-  return tuple(name for m in config.eval.metrics for name in names[m])
+  metrics = metrics_in(config.eval.metrics, config.eval.boxes)
+  return tuple(name for m in metrics for name in names[m])
+
+
+def metrics_in(metrics: Sequence[str], boxes: str) -> tuple[str, ...]:
+  """A detector's boxes are nobody's: what compares people is left out."""
+  return tuple(m for m in metrics if m in OF_ANYBODY or is_of_people(boxes))
 
 
 def _decoded(config: ConfigDict, skeleton: Skeleton) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from ml_collections import ConfigDict
 
-from launch.check_eval import make_decoder
+from launch.check_eval import make_decoder, metrics_in
 from launch.choices import (
   GROUND_TRUTH,
   Choice,
@@ -21,7 +21,6 @@ from launch.experiment import Experiment
 from pose_jax.data.boxes import join_boxes
 from pose_jax.data.detections import jitter_boxes, read_boxes
 from pose_jax.data.people import Dataset, People
-from pose_jax.eval import scoring
 from pose_jax.eval.boxes import Boxes
 from pose_jax.eval.evaluator import Measurement
 from pose_jax.eval.predict import TestTime
@@ -85,7 +84,7 @@ def make_plan(
         ),
         way=tests.index(choice.test),
         origin=names.index(choice.boxes),
-        metrics=_metrics(settings, choice.boxes),
+        metrics=metrics_in(settings.metrics, choice.boxes),
         suppression=settings.nms,
         suppression_threshold=settings.nms_threshold,
       )
@@ -133,15 +132,6 @@ def _way(settings: ConfigDict, flip_test, scales, decoder) -> TestTime:
     flip_test=flip_test,
     scales=scales,
     clip_negative=settings.clip_negative,
-  )
-
-
-def _metrics(settings: ConfigDict, boxes: str) -> tuple[str, ...]:
-  """A detector's boxes are nobody's: what compares people is left out."""
-  return tuple(
-    m
-    for m in settings.metrics
-    if m in scoring.OF_ANYBODY or is_of_people(boxes)
   )
 
 

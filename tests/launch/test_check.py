@@ -139,6 +139,35 @@ def test_a_decoder_that_does_not_fit_the_map_is_refused_at_once():
     check_config(config)
 
 
+def test_suppression_that_divides_by_its_threshold_wants_one():
+  config = drawn()
+  config.eval.update(nms="soft_oks", nms_threshold=0.0)
+  with pytest.raises(ConfigError, match="nms_threshold is 0: soft_oks divides"):
+    check_config(config)
+  config.eval.nms = "oks"
+  check_config(config)
+
+
+@pytest.mark.parametrize("scales", [("small",), ((1.0, "small"),), (1.0,)])
+def test_scales_of_a_sweep_are_pyramids_of_numbers(scales):
+  config = drawn()
+  config.eval.sweep.scales = scales
+  with pytest.raises(ConfigError, match="eval.sweep.scales has"):
+    check_config(config)
+
+
+def test_training_measures_what_its_best_checkpoint_is_chosen_by():
+  config = drawn()
+  config.data.skeleton = "lsp14"
+  config.eval.update(metrics=("coco", "pck"), boxes="detector.json")
+  config.checkpoint.best_metric = "PCK@0.2"  # of a detector's boxes: none
+  with pytest.raises(ConfigError, match="checkpoint.best_metric"):
+    check_config(config)
+  check_config(config, parts=("eval",))
+  config.eval.boxes = "ground_truth"
+  check_config(config)
+
+
 def test_all_mistakes_are_listed_at_once():
   config = drawn()
   config.eval.decoder, config.optimizer.name = "darc", "adm"
