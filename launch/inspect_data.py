@@ -22,10 +22,9 @@ from ml_collections import config_flags
 from launch import doorway
 from launch.mistakes import ConfigError
 from launch.progress import ProgressBar
-from pose_jax.data.datasets import open_dataset
+from pose_jax.data.datasets import open_members
 from pose_jax.data.findings import KINDS
 from pose_jax.data.images import decode
-from pose_jax.data.mixture import member_sections
 from pose_jax.data.people import DataError, Dataset
 from pose_jax.data.survey import Survey, survey
 from pose_jax.pages import inspection as inspection_page
@@ -60,8 +59,9 @@ _SKELETON = flags.DEFINE_string(
 _AGAINST = flags.DEFINE_multi_string(
   "against",
   [],
-  "NAME[:SPLIT or JSON file] of a set in the same root whose images are "
-  "compared with the inspected ones; may be given several times.",
+  "NAME[:SPLIT or JSON file[:folder of its pictures]] of a set in the same "
+  "root whose images are compared with the inspected ones; may be given "
+  "several times.",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _STRICT = flags.DEFINE_bool(
@@ -74,8 +74,12 @@ def main() -> None:
   if not _OUTPUT.value:
     doorway.fail("--output=FOLDER must be given: where to write the report")
   section, skeleton = _section()
-  parts = [_open(s, skeleton) for s in _parts(section)]
-  against = [_open(_compared(section, a), None) for a in _AGAINST.value]
+  parts = _open(_repeated(section), skeleton)
+  against = [
+    dataset
+    for text in _AGAINST.value
+    for dataset in _open(_compared(section, text), skeleton)
+  ]
   started = time.perf_counter()
   found = survey(
     parts,
@@ -117,28 +121,29 @@ def _section() -> tuple[dict[str, Any], Skeleton | None]:
     raise ConfigError(f"--skeleton: {error}") from None
 
 
-def _parts(section: dict[str, Any]) -> list[dict[str, Any]]:
-  """A section for each data set, and for each split of a lone one."""
-  if "+" not in section["name"]:
-    joined = (section.get(key) or "" for key in ("split", "annotations"))
-    times = 1 + max(text.count("+") for text in joined)
-    section = section | {"name": "+".join([section["name"]] * times)}
-  try:
-    return member_sections(section)
-  except ValueError as error:
-    raise ConfigError(str(error)) from None
+def _repeated(section: dict[str, Any]) -> dict[str, Any]:
+  """A lone data set once for each of its splits."""
+  if "+" in section["name"]:
+    return section
+  joined = (section.get(key) or "" for key in ("split", "annotations"))
+  times = 1 + max(text.count("+") for text in joined)
+  return section | {"name": "+".join([section["name"]] * times)}
 
 
 def _compared(section: dict[str, Any], text: str) -> dict[str, Any]:
-  """The section of an --against."""
-  name, _, which = text.partition(":")
-  key = "annotations" if which.endswith(".json") else "split"
-  return section | {"name": name, "split": "", key: which}
+  """The section of an --against; its images must be there."""
+  name, which, images = (*text.split(":"), "", "")[:3]
+  changes = {"name": name, "split": which, "check_images": True}
+  if which.endswith(".json"):
+    changes |= {"split": "", "annotations": which}
+  elif name != "mpii":  # whose .mat has all splits; a JSON file is one
+    changes |= {"annotations": ""}
+  return section | changes | ({"images": images} if images else {})
 
 
-def _open(section: dict[str, Any], skeleton: Skeleton | None) -> Dataset:
+def _open(section: dict[str, Any], skeleton: Skeleton | None) -> list[Dataset]:
   try:
-    return open_dataset(section, skeleton=skeleton)
+    return open_members(section, skeleton=skeleton)
   except DataError:
     raise
   except ValueError as error:

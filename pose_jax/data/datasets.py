@@ -49,18 +49,29 @@ def open_dataset(
       members, or nothing labels a keypoint of `skeleton`.
     DataError: if files are missing or faulty.
   """
+  opened = open_members(section, skeleton=skeleton)
+  opened = weigh(opened, section.get("weights") or ())
+  if skeleton is not None:
+    keypoint_map = parse_keypoint_map(section.get("keypoint_map") or ())
+    opened = fit(opened, skeleton, keypoint_map)
+  return join(opened)
+
+
+def open_members(
+  section: Mapping[str, Any], *, skeleton: Skeleton | None = None
+) -> list[Dataset]:
+  """Each data set that a section joins, as it is.
+
+  With its own keypoints and ids; weights and keypoint_map play no part.
+  Arguments and errors as `open_dataset`.
+  """
   members = member_sections(section)
   unknown = [m["name"] for m in members if m["name"] not in DATASETS]
   if unknown:
     raise ValueError(
       f"unknown dataset {unknown[0]!r}: choose from {', '.join(DATASETS)}"
     )
-  opened = [_open_member(member, skeleton or COCO17) for member in members]
-  opened = weigh(opened, section.get("weights") or ())
-  if skeleton is not None:
-    keypoint_map = parse_keypoint_map(section.get("keypoint_map") or ())
-    opened = fit(opened, skeleton, keypoint_map)
-  return join(opened)
+  return [_open_member(member, skeleton or COCO17) for member in members]
 
 
 def _open_member(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
@@ -151,6 +162,7 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
     alternatives=tuple(SKELETONS.values()),
     split=split if split and stem.endswith(split) else stem,
     check_images=section.get("check_images", True),
+    clip_boxes=section.get("clip_boxes", True),
   )
 
 

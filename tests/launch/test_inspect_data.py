@@ -29,8 +29,9 @@ def spoilt(pictures, folder):
     (folder / "images" / name).write_bytes(data)
   twice = (folder / "images" / names[2]).read_bytes()
   (folder / "images" / names[3]).write_bytes(twice)
-  first = content["annotations"][0]
+  first, second = content["annotations"][:2]
   first["bbox"][0] = first["bbox"][0] - 10_000
+  second["bbox"][2] = second["bbox"][2] + 10_000
   (folder / "annotations.json").write_text(json.dumps(content))
   return names
 
@@ -44,7 +45,7 @@ def test_faults_are_reported_and_strict_fails(tmp_path, pictures, environment):
   content = json.loads((tmp_path / "out/inspection.json").read_text())
   rows = content["findings"]
   kinds = {row["kind"] for row in rows}
-  assert {"missing_image", "copy", "empty_box"} <= kinds
+  assert {"missing_image", "copy", "empty_box", "box_cut"} <= kinds
   assert [r["image"] for r in rows if r["kind"] == "missing_image"] == names[:1]
   (copy,) = [r for r in rows if r["kind"] == "copy"]
   assert {copy["image"], copy["other"]["image"]} == set(names[2:4])
@@ -67,6 +68,49 @@ def test_two_parts_and_a_set_to_compare_with(tmp_path, pictures, environment):
   content = json.loads((tmp_path / "out/inspection.json").read_text())
   assert len(content["parts"]) == 2 and len(content["compared_with"]) == 1
   assert content["kinds"]["copy_across"]["count"] == 18  # 6 of 3 pairs
+
+
+def test_what_cannot_be_compared_with_is_said(tmp_path, pictures, environment):
+  typed = list(arguments(pictures, tmp_path / "out"))
+  wrong = "--against=coco:annotations.json:elsewhere"
+  said = sentence("inspect_data", *typed, wrong, environment=environment)
+  assert "elsewhere" in said
+  # Not the inspected file once more under another name.
+  said = sentence(
+    "inspect_data", *typed, "--against=coco:val", environment=environment
+  )
+  assert "needs annotations" in said
+
+
+_MIXTURE = """
+from configs import base
+
+
+def get_config(variant=""):
+  config = base.get_config()
+  config.data.skeleton = "mpii16"
+  config.data.train.update(
+    name="drawn+drawn", num_images=3, weights=(1.0, 0.5)
+  )
+  config.data.train.keypoint_map = ("thorax=", "nobody=")
+  return base.finish(config, variant)
+"""
+
+
+def test_members_of_a_mixture_are_inspected_as_they_are(tmp_path, environment):
+  """With their own keypoints, whatever the experiment makes of them."""
+  (tmp_path / "mixture.py").write_text(_MIXTURE)
+  run(
+    "inspect_data",
+    f"--config={tmp_path / 'mixture.py'}",
+    f"--root={tmp_path}",
+    f"--output={tmp_path / 'out'}",
+    environment=environment,
+  )
+  content = json.loads((tmp_path / "out/inspection.json").read_text())
+  assert len(content["parts"]) == 2
+  for part in content["parts"]:
+    assert part["images"] == 3 and "nose" in part["keypoints"]
 
 
 @pytest.mark.parametrize(
