@@ -27,7 +27,7 @@ from pose_jax.skeleton import MPII16, Skeleton
 THRESHOLD = 0.2
 CURVE = np.linspace(0, 0.5, 51).round(2)
 PCP_RULES = ("strict", "loose")
-_HEAD = ("neck", "upper_neck", "head_top")  # averaged as "head" in papers
+_HEAD = ("neck", "head_top")  # averaged as "head" in papers
 
 Points = Float[Array | np.ndarray, "N K 2"]
 Mask = Bool[Array | np.ndarray, "N K"]
@@ -288,8 +288,8 @@ def pcp(
 def groups(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
   """Keypoints that tables of papers average, in the order of the skeleton.
 
-  Left and right of a pair under their common name; neck and top of the head
-  as "head".
+  Left and right of a pair under their common name; LSP's neck and top of the
+  head as "head", which in MPII's tables is the top alone.
   """
   partner = skeleton.flip_permutation
   result: dict[str, tuple[int, ...]] = {}

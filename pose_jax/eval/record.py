@@ -120,11 +120,11 @@ def _findings(found, read_image, hm_from_crop) -> findings_lib.Findings:
     recall=details.coco.recall if details.coco else np.zeros(0),
     pck=_pck_curves(details, people.skeleton),
     thresholds=pck.CURVE,
-    num_without_reference=(
-      (details.pck or details.pckh).num_without_reference
-      if details.pck or details.pckh
-      else 0
-    ),
+    num_without_reference={
+      name: measured.num_without_reference
+      for name, measured in (("PCK", details.pck), ("PCKh", details.pckh))
+      if measured
+    },
     random=_drawn(people, details, random, read_image),
     worst=_drawn(people, details, worst, read_image),
     heatmaps=tuple(

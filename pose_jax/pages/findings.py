@@ -38,7 +38,7 @@ class Findings:
     seconds: stage -> wall seconds.
     precision, recall: name -> [R] precision, and the recall it is read at.
     pck, thresholds: name -> [T] PCK ("all" first), and its thresholds.
-    num_without_reference: people that PCK leaves out.
+    num_without_reference: "PCK" or "PCKh" -> people that it leaves out.
     random, worst: people to draw.
     heatmaps: (caption, crop [H, W, 3], heatmaps [h, w, K]).
     hm_from_crop: lays the heatmaps on the crops.
@@ -62,7 +62,9 @@ class Findings:
   )
   ways: Sequence[Sequence[str]] = ()
   sections: tuple[page.Section, ...] = ()
-  num_without_reference: int = 0
+  num_without_reference: Mapping[str, int] = dataclasses.field(
+    default_factory=dict
+  )
   random: tuple[Person, ...] = ()
   worst: tuple[Person, ...] = ()
   heatmaps: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()

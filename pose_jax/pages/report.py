@@ -34,8 +34,7 @@ def render(findings: Findings) -> str:
 
 def _headline(findings: Findings) -> tuple[tuple[str, str], ...]:
   cards = [(n, n, 1) for n in _HEADLINE if n in findings.scores]
-  name = score_tables.pck_name(findings)
-  if name:
+  for name in score_tables.pck_names(findings):
     cards.append((name, name, 100))
     cards.append((f"{name}_mean_pose", f"{name} of the mean pose", 100))
   return tuple(
@@ -57,9 +56,9 @@ def _interval(interval: tuple[float, float] | None, times: int) -> str:
 
 def _curves(findings: Findings):
   if findings.pck:
-    at = float((score_tables.pck_name(findings) or "PCK@0.2").split("@")[1])
+    name = score_tables.pck_names(findings)[0]
     yield chart.Chart(
-      "PCK over the threshold",
+      f"{score_tables.metric(name)} over the threshold",
       "threshold, in reference lengths",
       "share of correct keypoints",
       tuple(
@@ -72,7 +71,7 @@ def _curves(findings: Findings):
         for name, values in findings.pck.items()
       ),
       x_range=(0.0, float(findings.thresholds[-1])),
-      mark_x=at,
+      mark_x=float(score_tables.threshold(name)),
       note="A keypoint counts as correct up to this distance; the dashed line "
       "is where the score is read.",
     )
@@ -171,7 +170,7 @@ def _reading(findings: Findings):
       "recall, averaged over OKS thresholds from 0.50 to 0.95, AR the largest "
       "recall, averaged likewise."
     )
-  if score_tables.pck_name(findings):
+  if score_tables.pck_names(findings):
     yield (
       "PCK is the share of labelled keypoints whose error is at most the "
       "threshold times the person's reference length. The mean pose looks at "

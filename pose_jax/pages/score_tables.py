@@ -17,10 +17,23 @@ _COCO_ROWS = (
 )
 
 
-def pck_name(findings: Findings) -> str | None:
-  """The score that is PCK at its threshold, if PCK was measured."""
-  names = [n for n in findings.scores if n.startswith("PCK") and "_" not in n]
-  return names[0] if names else None
+def pck_names(findings: Findings) -> tuple[str, ...]:
+  """PCK and PCKh at their first threshold, those that were measured."""
+  first = {}
+  for name in findings.scores:
+    if name.startswith("PCK"):
+      first.setdefault(metric(name), name)
+  return tuple(first.values())
+
+
+def metric(name: str) -> str:
+  """ "PCKh" of "PCKh@0.5_mmpose"."""
+  return name.partition("@")[0]
+
+
+def threshold(name: str) -> str:
+  """ "0.5" of "PCKh@0.5_mmpose"."""
+  return name.partition("@")[2].partition("_")[0]
 
 
 def number(value: float | None, times: int) -> str:
@@ -41,10 +54,17 @@ def tables(findings: Findings) -> Iterator[page.Table]:
       "By pycocotools, at most 20 predictions an image, people of all sizes "
       "unless said otherwise. n/a: no such person is annotated.",
     )
-  name = pck_name(findings)
-  if name:
-    yield _keypoint_table(findings, name, 100, f"{name}, percent")
-  if "AP" in scores and not name:
+  yield _every_score(findings)
+  names = pck_names(findings)
+  for name in names:
+    yield _keypoint_table(
+      findings,
+      f"{metric(name)}@{threshold(name)}",
+      100,
+      f"{name}, percent",
+      total=name,
+    )
+  if "AP" in scores and not names:
     yield _keypoint_table(
       findings, "similarity", 1, "Similarity to the annotation, 0 to 1"
     )
@@ -84,10 +104,37 @@ def tables(findings: Findings) -> Iterator[page.Table]:
   )
 
 
+def _every_score(findings: Findings) -> page.Table:
+  """Every score but those of single limbs, with its interval where known."""
+  columns, note = ("score", ""), ""
+  if findings.intervals:
+    columns = (*columns, "from", "to")
+    note = "From, to: 95 % of the scores of resampled images."
+  rows = []
+  for name, value in findings.scores.items():
+    if " " not in name:
+      interval = findings.intervals.get(name, ("", ""))
+      rows.append((name, value, *interval)[: len(columns)])
+  return page.Table(
+    "Every score, percent",
+    columns,
+    tuple(
+      tuple(c if isinstance(c, str) else _times(c, 100) for c in row)
+      for row in rows
+    ),
+    note,
+    decimals=2,
+  )
+
+
 def _keypoint_table(
-  findings: Findings, key: str, times: int, title: str
+  findings: Findings, key: str, times: int, title: str, total: str = ""
 ) -> page.Table:
-  """One row per group: left, right, their mean, and how many are labelled."""
+  """One row per group: left, right, their mean, and how many are labelled.
+
+  Args:
+    key: of the rows of keypoints; total: the score over all of them.
+  """
   rows = []
   for name, members in findings.groups.items():
     values = [findings.keypoints[k][key] for k in members]
@@ -103,23 +150,24 @@ def _keypoint_table(
       for side in (draw.LEFT, draw.RIGHT)
     )
     rows.append((name.replace("_", " "), left, right, mean, count))
-  total = sum(row["labelled"] for row in findings.keypoints)
-  if key in findings.scores and key != "AP":
-    every = _times(findings.scores[key], times)
-    rows.append(("all keypoints", "", "", every, total))
-    if f"{key}_mean" in findings.scores:
-      mean = _times(findings.scores[f"{key}_mean"], times)
-      rows.append(("mean of the keypoints", "", "", mean, total))
+  if total:
+    count = sum(row["labelled"] for row in findings.keypoints)
+    every = _times(findings.scores[total], times)
+    rows.append(("all together", "", "", every, count))
+    if f"{total}_mean" in findings.scores:
+      mean = _times(findings.scores[f"{total}_mean"], times)
+      rows.append(("mean of the keypoints", "", "", mean, count))
   note = "Left and right are the person's own."
   if key == "similarity":
     note += (
       " Similarity is a keypoint's term of COCO's OKS: 1 is exact, and each "
       "keypoint has a tolerance of its own."
     )
-  if findings.num_without_reference and key != "similarity":
+  num_left_out = findings.num_without_reference.get(metric(key), 0)
+  if num_left_out:
     note += (
-      f" {findings.num_without_reference} people are left out: their "
-      "reference length is not annotated."
+      f" {num_left_out} people are left out: their reference length is not "
+      "annotated."
     )
   return page.Table(
     title,

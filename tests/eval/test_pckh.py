@@ -232,3 +232,15 @@ def test_nobody_has_no_score(make_people):
   people = _mpii_people(make_people, [5]).select(np.zeros(1, bool))
   result = pckh.pckh_of_people(people.kpts_xy_img, people)
   assert all(np.isnan(v) for v in pckh.values(result).values())
+
+
+def test_groups_of_keypoints_hold_the_rows_of_the_published_tables():
+  kpts, truth, labelled, head_size = _random()
+  result = pck.pckh(kpts, truth, labelled, head_size=head_size)
+  each = result.per_keypoint[result.at(0.5)]
+  mean = {
+    name: each[list(members)].mean()
+    for name, members in pck.groups(MPII16).items()
+  }
+  published = pckh.table(result, NAMES)
+  assert {row: mean[row] for row in published} == pytest.approx(published)

@@ -47,7 +47,7 @@ def _findings(**changes):
     "recall": np.linspace(0, 1, 101),
     "pck": {"all": np.linspace(0, 1, 51)},
     "thresholds": np.linspace(0, 0.5, 51),
-    "num_without_reference": 7,
+    "num_without_reference": {"PCK": 7, "PCKh": 8},
     "random": (_person("somebody: 0.9"),),
     "worst": (_person("the worst: 0.1", 30.0), _person("second: 0.2", 9.0)),
     "heatmaps": (
@@ -79,6 +79,33 @@ def test_every_number_given_is_on_the_page():
   for part in ("1,234", "12.3", "ground truth", "dark", "7 people are left"):
     assert part in words, part
   assert "lsp &lt;test&gt;" in words
+
+
+@pytest.mark.parametrize("end", ["", "_mmpose"])
+def test_every_pckh_is_on_the_page_with_its_interval(end):
+  findings = _findings()
+  rows = tuple({**r, "PCKh@0.5": 0.25} for r in findings.keypoints)
+  names = [f"PCKh@{t}{end}" for t in ("0.5", "0.1", "0.11")]
+  changes = {
+    "keypoints": rows,
+    "intervals": {names[1]: (0.11115, 0.33335)},
+    "scores": {**findings.scores, **dict.fromkeys(names, 0.2222)},
+  }
+  both = report.render(_findings(**changes))
+  words = _words(both)
+  assert "7 people are left" in words and "8 people are left" in words
+  assert words.count("PCK over the threshold") == 1
+  changes["scores"] = dict.fromkeys(names, 0.2222)
+  text = report.render(_findings(**changes))
+  assert "PCKh over the threshold" in text
+  for page in (both, text):
+    for name in names:
+      row = re.search(rf"<tr><td>{name}</td>(.*?)</tr>", page).group(1)
+      assert ">22.22<" in row
+      assert (">11.12<" in row and ">33.34<" in row) == (name == names[1])
+    head = re.findall(r"<tr><td>head</td>(.*?)</tr>", page)[-1]
+    assert ">25.0<" in head
+    assert f"{names[0]}, percent" in page
 
 
 def test_sides_stand_in_their_columns():
