@@ -13,14 +13,14 @@ def _dataset(name: str) -> ConfigDict:
   """Where people and pictures come from; see `pose_jax/data/datasets.py`."""
   return ConfigDict(
     dict(
-      # coco, lsp, lspet, drawn; "a+b" joins two, whose root, data_dir,
+      # coco, mpii, lsp, lspet, drawn; "a+b" joins two, whose root, data_dir,
       # annotations, images, split and boxes may be joined by "+" likewise
       name=name,
       root=placeholder(str),  # folder of the raw files; drawn writes there
       data_dir="",  # instead of root: what launch.prepare wrote
-      annotations="",  # coco: JSON file, below root
-      images="",  # coco: folder of pictures, below root
-      split="",  # lsp, lspet: train, test, val, all
+      annotations="",  # coco: JSON file, below root; mpii: the release's .mat
+      images="",  # coco, mpii: folder of pictures, below root
+      split="",  # mpii: train, valid; lsp: train, test; lspet: train, val, all
       boxes="keypoints",  # lsp, lspet: box round keypoints, or whole image
       weights=(),  # of joined sets: how often an epoch shows their people
       keypoint_map=(),  # ("neck=nape",): skeleton's neck is the data's nape

@@ -9,6 +9,7 @@ from launch.mistakes import suggest
 from pose_jax.data.datasets import DATASETS
 from pose_jax.data.mapping import parse_keypoint_map
 from pose_jax.data.mixture import member_sections
+from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import SkeletonError, find_skeleton
 
 _BOXES = ("keypoints", "image")
@@ -26,13 +27,7 @@ def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
   except SkeletonError as error:
     yield f"data.skeleton: {error}"
   else:
-    half_bodies = config.data.augmentation.half_body_probability
-    if half_bodies > 0 and not (skeleton.upper and skeleton.lower):
-      yield (
-        f"data.augmentation.half_body_probability is {half_bodies}, but "
-        f"{skeleton.name} has one half alone: name upper or lower in its file, "
-        "or set it to 0"
-      )
+    yield from _half_bodies(config.data.augmentation, skeleton)
   for part in parts:
     section = config.data[part].to_dict()
     try:
@@ -44,6 +39,26 @@ def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
     for member in members:
       yield from (f"data.{part}.{m}" for m in _member(member, part))
     yield from _weights(section["weights"], len(members), part)
+
+
+def _half_bodies(augmentation: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  """Why the half bodies that are asked for would never be shown."""
+  probability = augmentation.half_body_probability
+  if not probability > 0:
+    return
+  if not (skeleton.upper and skeleton.lower):
+    yield (
+      f"data.augmentation.half_body_probability is {probability}, but "
+      f"{skeleton.name} has one half alone: name upper or lower in its file, "
+      "or set it to 0"
+    )
+  least = augmentation.half_body_min_keypoints
+  if least > skeleton.num_keypoints:
+    yield (
+      f"data.augmentation.half_body_min_keypoints is {least}, but "
+      f"{skeleton.name} has {skeleton.num_keypoints}: nobody would be cropped "
+      "to a half"
+    )
 
 
 def _member(section: Mapping[str, Any], part: str) -> Iterator[str]:

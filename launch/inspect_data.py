@@ -10,7 +10,6 @@ exit status is 0 unless --strict is given and data are wrong for certain.
 """
 
 import json
-import os
 import pathlib
 import sys
 import time
@@ -26,6 +25,7 @@ from pose_jax.data.datasets import open_members
 from pose_jax.data.findings import KINDS
 from pose_jax.data.images import decode
 from pose_jax.data.people import DataError, Dataset
+from pose_jax.data.prefetch import num_processors
 from pose_jax.data.survey import Survey, survey
 from pose_jax.pages import inspection as inspection_page
 from pose_jax.skeleton import Skeleton
@@ -84,7 +84,7 @@ def main() -> None:
   found = survey(
     parts,
     against,
-    num_threads=len(os.sched_getaffinity(0)),
+    num_threads=num_processors(),
     progress=ProgressBar,
   )
   seconds = time.perf_counter() - started

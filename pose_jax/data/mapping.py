@@ -91,10 +91,13 @@ def fit(
   `keypoint_map` speaks of those data sets whose own skeleton has its keypoint.
 
   Raises:
-    ValueError: if an entry speaks of none, or a keypoint of `skeleton` would
-      be labelled by none and `keypoint_map` does not say so.
+    ValueError: if an entry names no keypoint of `skeleton` or speaks of no
+      data set, or a keypoint of `skeleton` would be labelled by none and
+      `keypoint_map` does not say so.
   """
   keypoint_map = keypoint_map or {}
+  for target in keypoint_map:
+    skeleton.index(target)
   labelled = {target for target, own in keypoint_map.items() if not own}
   fitted, used = [], set(labelled)
   for dataset in datasets:

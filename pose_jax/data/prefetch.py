@@ -27,7 +27,7 @@ def prefetched(
       f"and {num_threads}"
     )
   if num_threads is None:
-    num_threads = max(1, _num_processors() // max(1, num_workers))
+    num_threads = max(1, num_processors() // max(1, num_workers))
   _start_worker()
   batches = grain.MapDataset.source(source).to_iter_dataset(
     grain.ReadOptions(
@@ -63,7 +63,8 @@ def _start_worker(*_):
   cv2.setNumThreads(1)
 
 
-def _num_processors() -> int:
+def num_processors() -> int:
+  """Processors that this process may use."""
   if hasattr(os, "sched_getaffinity"):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1

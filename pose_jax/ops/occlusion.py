@@ -81,8 +81,10 @@ def check(min_holes, max_holes, min_size, max_size, fill, fill_rgb) -> None:
     )
   if fill not in FILLS:
     raise ValueError(f"fill {fill!r} is none of {', '.join(FILLS)}")
-  if len(fill_rgb) != 3:
-    raise ValueError(f"fill_rgb must be three numbers, got {tuple(fill_rgb)}")
+  if len(fill_rgb) != 3 or not all(0 <= value <= 255 for value in fill_rgb):
+    raise ValueError(
+      f"fill_rgb must be three numbers in 0..255, got {tuple(fill_rgb)}"
+    )
 
 
 def _covered(

@@ -206,6 +206,8 @@ def test_entries_of_no_data_set_are_refused():
     fit([dataset(LSP14), dataset(MPII16)], LSP14, {"neck": "nape"})
   with pytest.raises(ValueError, match="lsp14 has no keypoint 'nek'"):
     fit([dataset(MPII16)], LSP14, {"nek": "thorax"})
+  with pytest.raises(ValueError, match="lsp14 has no keypoint 'nek'"):
+    fit([dataset(LSP14)], LSP14, {"nek": ""})
 
 
 def test_entries_of_a_config_are_read():

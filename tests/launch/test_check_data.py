@@ -85,13 +85,16 @@ def test_a_skeleton_may_be_a_file_and_its_mistakes_are_sentences(tmp_path):
     check_config(config)
 
 
-def test_half_bodies_need_two_halves():
+def test_half_bodies_need_two_halves_and_enough_keypoints():
   config = config_with()
   config.data.augmentation.half_body_probability = 0.3
   check_config(config)
-  for name in ("coco17", "mouse_top"):
-    config.data.skeleton = str(SKELETONS / f"{name}.toml")
-    config.loss.ohkm_top_k = 8
+  config.data.skeleton = str(SKELETONS / "mouse_top.toml")
+  check_config(config)
+  config.data.augmentation.half_body_min_keypoints = 10
+  with pytest.raises(
+    ConfigError, match="min_keypoints is 10, but mouse_top has 9: nobody"
+  ):
     check_config(config)
   config.data.skeleton = str(SKELETONS / "hand21.toml")
   with pytest.raises(

@@ -84,6 +84,7 @@ def test_a_cover_is_a_function_of_the_seed(images):
     (dict(max_size=1.2), "above 0 and at most 1"),
     (dict(fill="grey"), "'grey' is none of constant, mean, noise"),
     (dict(fill_rgb=(0.0,)), "three numbers"),
+    (dict(fill_rgb=(0.0, 256.0, 0.0)), "in 0..255"),
   ],
 )
 def test_impossible_rectangles_are_refused(images, options, message):
