@@ -64,7 +64,7 @@ class Protocol:
   blur_kernel: int | None = None
   decoder_n: int | None = None
   decoder_window: int | None = None
-  nms: str = "none"
+  nms: str | None = "none"
   pck_variant: str = ""
   checkpoint_step: int | None = None
   num_parameters: int | None = None
@@ -108,7 +108,7 @@ class Protocol:
       ("alignment", _text(self.alignment)),
       ("targets", self._codec_text()),
       ("decoder", self._decoder_text()),
-      ("NMS", self.nms),
+      ("NMS", _text(self.nms)),
       ("PCK", self.pck_variant),
       ("step", _text(self.checkpoint_step)),
       ("parameters", self._parameters_text()),
@@ -170,6 +170,7 @@ def unknown(dataset: str, split: str, *, predictions: str) -> Protocol:
     sigma_hm=None,
     decoder=None,
     scales=None,
+    nms=None,
   )
 
 

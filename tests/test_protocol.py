@@ -97,3 +97,10 @@ def test_weighted_decoder_states_its_window():
   assert "weighted (n 20, whole map)" in weighted.describe()
   windowed = dataclasses.replace(weighted, decoder_window=7)
   assert "weighted (n 20, window 7)" in windowed.describe()
+
+
+def test_nothing_is_claimed_of_a_file_of_predictions():
+  line = protocol.unknown("coco", "val", predictions="theirs").describe()
+  assert "predictions: theirs" in line
+  for name in ("flip test", "decoder", "scales", "NMS", "network", "code"):
+    assert f"{name} {protocol.UNKNOWN}" in line
