@@ -15,7 +15,7 @@ from absl import app, flags, logging
 from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
-from pose_jax.eval.results import ResultsError
+from pose_jax.eval.results import MetricError, ResultsError
 from pose_jax.skeleton_file import SkeletonError
 from pose_jax.train.checkpoint import CheckpointError
 from pose_jax.train.loop import NonFiniteLossError
@@ -38,6 +38,7 @@ _USERS = (
   SkeletonError,
   DataError,
   ResultsError,
+  MetricError,
   CheckpointError,
   NonFiniteLossError,
 )
@@ -115,11 +116,13 @@ def run(
   main: Callable[[], None],
   *,
   completed: Callable[[Sequence[str]], Sequence[str]] = list,
+  interrupted: str = "interrupted",
 ) -> None:
   """Parses flags, calls `main`, turns users' errors into sentences.
 
   Args:
     completed: the command line as typed -> with what a command adds to it.
+    interrupted: what is said behind Ctrl-C.
   """
 
   def guarded(argv: Sequence[str]) -> None:
@@ -136,7 +139,7 @@ def run(
         raise
       fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
-      fail("interrupted; the same command goes on from the last checkpoint")
+      fail(interrupted)
 
   # In place: ml_collections looks for overrides in sys.argv itself.
   sys.argv[:] = completed(sys.argv)

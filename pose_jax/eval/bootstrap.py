@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pose_jax.eval.predictions import Predictions
-from pose_jax.eval.results import PeopleTable
+from pose_jax.eval.results import MetricError, PeopleTable
 from pose_jax.eval.statistic import Metric, make_statistics
 
 NUM_SAMPLES = 5000
@@ -166,11 +166,12 @@ def compare(
   Returns:
     A row for each score that has a value.
   Raises:
-    ValueError: as `intervals`; if no score has a value, or fewer than two
-      images have people.
+    ValueError: as `intervals`.
+    MetricError: if no score has a value, or fewer than two images have
+      people.
   """
   if _num_inhabited(people) < 2:
-    raise ValueError(
+    raise MetricError(
       "people: a comparison needs at least two images with people, got "
       f"{_num_inhabited(people)}"
     )
@@ -196,7 +197,7 @@ def compare(
       )
     )
   if not rows:
-    raise ValueError(
+    raise MetricError(
       "people: nobody in the ground truth can be scored, so there is nothing "
       "to compare"
     )

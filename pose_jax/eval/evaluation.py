@@ -136,7 +136,9 @@ def compare_files(
 
   Raises:
     ResultsError: for a file that is no results list; names the bad entry.
+    MetricError: for metrics that these people cannot have, or too few images.
   """
+  scoring.check_metrics(metrics, people)
   found = []
   for source in (first, second):
     listed = results.read_results(source)

@@ -23,6 +23,10 @@ class ResultsError(ValueError):
   """A results file or list that cannot be scored; names the entry."""
 
 
+class MetricError(ValueError):
+  """A metric that this ground truth cannot be measured by."""
+
+
 @runtime_checkable
 class PeopleTable(Protocol):
   """What evaluation reads of a table of people (pose_jax.data.people).

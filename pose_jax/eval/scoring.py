@@ -86,7 +86,12 @@ class Scores:
 
 
 def check_metrics(metrics: Sequence[str], people: results.PeopleTable) -> None:
-  """ValueError for an unknown metric or one that the people cannot have."""
+  """Refuses metrics that cannot be measured.
+
+  Raises:
+    ValueError: for an unknown one.
+    MetricError: for one that these people cannot have.
+  """
   skeleton = people.skeleton
   unknown = [m for m in metrics if m not in METRICS]
   if unknown or not metrics:
@@ -95,12 +100,12 @@ def check_metrics(metrics: Sequence[str], people: results.PeopleTable) -> None:
       f"{', '.join(unknown) or 'none'}"
     )
   if "pck" in metrics and skeleton.pck_pair is None:
-    raise ValueError(
+    raise results.MetricError(
       f"metrics asks for pck, but {skeleton.name} states no pair of keypoints "
       "whose distance is the reference length"
     )
   if "pckh" in metrics and not np.asarray(people.head_size).any():
-    raise ValueError(
+    raise results.MetricError(
       "metrics asks for pckh, which divides by the size of the head, but "
       "nobody's is known: use pck, or a dataset with head boxes (MPII)"
     )
@@ -144,6 +149,7 @@ def score(
     source: what to call the predictions in messages.
   Raises:
     ValueError: for an unknown metric.
+    MetricError: for one that these people cannot have.
     ResultsError: for a bad entry, named.
   """
   check_metrics(metrics, people)

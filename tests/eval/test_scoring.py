@@ -7,6 +7,7 @@ import pytest
 
 from pose_jax.eval import oks, pck, scoring
 from pose_jax.eval.predictions import of_people
+from pose_jax.eval.results import MetricError
 from pose_jax.skeleton import LSP14, MPII16
 
 
@@ -95,7 +96,7 @@ def test_one_keypoint_off_by_half_a_head_counts_where_it_should(make_people):
 
 def test_pckh_without_heads_is_refused(make_people):
   people = make_people(2, skeleton=MPII16)
-  with pytest.raises(ValueError, match="size of the head, but nobody's"):
+  with pytest.raises(MetricError, match="size of the head, but nobody's"):
     scoring.check_metrics(("pckh",), people)
 
 
