@@ -92,11 +92,8 @@ def main() -> None:
     doorway.fail(
       f"--dataset is {_DATASET.value!r}: {suggest(_DATASET.value, DATASETS)}"
     )
-  try:
-    for section in _sections():
-      _prepare(section)
-  except KeyboardInterrupt:
-    doorway.fail("interrupted; the same command goes on where it was")
+  for section in _sections():
+    _prepare(section)
 
 
 def _sections() -> list[dict[str, Any]]:
@@ -221,4 +218,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-  doorway.run(main)
+  doorway.run(
+    main, interrupted="interrupted; the same command goes on where it was"
+  )

@@ -219,4 +219,8 @@ def _make_should_stop() -> Callable[[int], bool]:
 
 
 if __name__ == "__main__":
-  doorway.run(main)
+  doorway.run(
+    main,
+    interrupted="interrupted; the same command goes on from the last "
+    "checkpoint",
+  )
