@@ -166,8 +166,9 @@ def _at_one_place(
   is_labelled: Bool[np.ndarray, "N K"],
 ) -> Iterator[Finding]:
   first, second = np.triu_indices(xy.shape[1], 1)
-  same = (xy[:, first] == xy[:, second]).all(-1)
-  same &= is_labelled[:, first] & is_labelled[:, second]
+  same = is_labelled[:, first] & is_labelled[:, second]
+  for p, (a, b) in enumerate(zip(first, second, strict=True)):
+    same[:, p] &= (xy[:, a] == xy[:, b]).all(-1)
   for i in np.flatnonzero(same.any(1)):
     pairs = np.flatnonzero(same[i])
     which = np.unique([first[pairs], second[pairs]])

@@ -40,7 +40,7 @@ _LEAST_OVERLAP = 0.4  # of the window
 _ROUGH, _LEAST_ROUGH = ((3, 40),), 0.88
 _FINE, _LEAST_FINE = ((9, 12), (5, 40)), 0.85
 _TEXTURE = 6.0  # grey levels: patches that vary less are not compared
-_ROWS = 1024  # of the correlation matrix at a time
+_CELLS = 1 << 25  # of the correlation matrix at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,25 +98,27 @@ def find_near_copies(
 
   Args:
     thumbnails: of all images.
-    read_grey: row -> grey picture; called for candidates only.
+    read_grey: row -> grey picture; called for candidates only, in threads.
     is_asked: pairs with at least one of these rows are looked for (default:
       all rows).
     progress: called with candidate pairs done and wanted.
   """
   if is_asked is None:
     is_asked = np.ones(len(thumbnails), bool)
-  found = [
-    (i, j, window)
-    for i, j, window in find_candidates(thumbnails, is_asked)
-    if _is_alike(thumbnails[i], thumbnails[j], window)
-  ]
+  candidates = find_candidates(thumbnails, is_asked)
   read = functools.lru_cache(2048)(lambda i: _shrink(read_grey(i)))
+
+  def check(candidate: tuple[int, int, Window]) -> NearCopy | None:
+    i, j, window = candidate
+    if not _is_alike(thumbnails[i], thumbnails[j], window):
+      return None
+    return _verify(read(i), read(j), *candidate)
+
   best: dict[tuple[int, int], NearCopy] = {}
   with ThreadPoolExecutor(num_threads) as pool:
-    checks = pool.map(lambda c: _verify(read(c[0]), read(c[1]), *c), found)
-    for done, pair in enumerate(checks, 1):
+    for done, pair in enumerate(pool.map(check, candidates), 1):
       if progress:
-        progress(done, len(found))
+        progress(done, len(candidates))
       if pair is None:
         continue
       key = min(pair.first, pair.second), max(pair.first, pair.second)
@@ -180,8 +182,9 @@ def _correlated(
   least: float,
 ) -> Iterator[tuple[int, int, float]]:
   """(row of a part, row of a whole, correlation) of at least `least`."""
-  for start in range(0, len(parts), _ROWS):
-    values = parts[start : start + _ROWS] @ whole.T
+  num_rows = max(1, _CELLS // max(1, len(whole)))
+  for start in range(0, len(parts), num_rows):
+    values = parts[start : start + num_rows] @ whole.T
     rows, columns = np.nonzero(values >= least)
     for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
       yield start + i, j, float(values[i, j])

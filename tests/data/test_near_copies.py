@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pose_jax.data import near_copies
 from pose_jax.data.near_copies import WINDOWS, find_candidates, find_near_copies
 
 NUM = 24
@@ -141,6 +142,15 @@ def test_candidates_equal_slow_correlations(others):
     for i, j, window in find_candidates(small, np.ones(len(small), bool))
   }
   assert got == wanted and (3, NUM, False) in got
+
+
+def test_a_matrix_in_pieces_is_the_whole(others, monkeypatch):
+  small = thumbnails([*others, cut(others[3])])
+  is_asked = np.ones(len(small), bool)
+  whole = find_candidates(small, is_asked)
+  for cells in (1, 7 * len(small)):
+    monkeypatch.setattr(near_copies, "_CELLS", cells)
+    assert find_candidates(small, is_asked) == whole
 
 
 def test_progress_ends_at_the_total(others):
