@@ -202,7 +202,9 @@ class Evaluator:
 
     def offer(batch, kpts_xy_img):
       rows = self._usable_row[batch["person"]]
-      error = error_of(kpts_xy_img[:, shown.way], np.maximum(rows, 0))
+      known = np.flatnonzero(rows >= 0)
+      error = np.zeros(len(rows))
+      error[known] = error_of(kpts_xy_img[known, shown.way], rows[known])
       kept.offer(batch, rows, error)
 
     return offer

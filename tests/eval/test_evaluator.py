@@ -357,6 +357,28 @@ def test_boxes_and_ways_are_measured_in_one_pass(make_people):
   assert suppressed.scores["AP"] == pytest.approx(1)
 
 
+def test_a_detectors_boxes_in_pictures_without_annotations(
+  make_people, tmp_path
+):
+  """As on COCO's test set: nothing to score, but predictions to hand in."""
+  people, nobody = make_people(5), make_people(0)
+  boxes = dataclasses.replace(
+    _boxes(people), person_ids=np.full(5, NOBODY, np.int64)
+  )
+  found = evaluator.Evaluator(
+    _oracle(people, wrong_padding=False),
+    nobody,
+    boxes,
+    lambda: _batches_of_boxes(people, boxes),
+    measurements=(Measurement(PROTOCOL),),
+    settings=scoring.Settings(num_samples=50, with_diagnosis=True),
+  ).run(None)
+  assert set(found[0].scores.values()) == {None} and not found[0].intervals
+  record.write(found, tmp_path)
+  written = json.loads((tmp_path / "predictions.json").read_text())
+  assert len(written) == 5 and "person_id" not in written[0]
+
+
 def test_all_ways_are_written_and_the_table_shows_where_they_differ(
   make_people, tmp_path
 ):
