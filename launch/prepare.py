@@ -198,13 +198,14 @@ def _compare(dataset: Dataset) -> str:
   """
   key = (dataset.name, dataset.split)
   found = counts.difference(dataset.people, *key)
-  if key not in counts.PUBLISHED:
+  published = counts.published(*key)
+  if published is None:
     return "no published counts to compare with"
   if found is None:
     return "as published"
   if _SUBSET.value:
     return f"a subset of the published set ({found})"
-  if not counts.PUBLISHED[key].is_certain:
+  if not published.is_certain:
     return f"not as published, perhaps by another rule ({found})"
   raise DataError(
     f"{dataset.name} {dataset.split} in {_SOURCE.value} is not as published: "

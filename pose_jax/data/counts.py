@@ -48,6 +48,15 @@ PUBLISHED: dict[tuple[str, str], Counts] = {
 }
 
 
+def published(name: str, split: str) -> Counts | None:
+  """The numbers of a split; None of those that are not known.
+
+  A COCO file that no split was named for is called what the file is called,
+  such as "person_keypoints_val2017".
+  """
+  return PUBLISHED.get((name, split.removeprefix("person_keypoints_")))
+
+
 def count(people: People) -> Counts:
   """The numbers of a table."""
   return Counts(
@@ -63,18 +72,18 @@ def difference(people: People, name: str, split: str) -> str | None:
   Args:
     people: the table.
     name: of the data set.
-    split: key in PUBLISHED; nothing is known of others, nor compared.
+    split: as reports call it; see `published`.
   """
-  published = PUBLISHED.get((name, split), Counts())
+  wanted = published(name, split) or Counts()
   found = count(people)
   wrong = [
-    f"{getattr(published, what):,} {words} expected, "
+    f"{getattr(wanted, what):,} {words} expected, "
     f"{getattr(found, what):,} found"
     for what, words in (
       ("images", "images"),
       ("people", "people"),
       ("labelled", "people with keypoints"),
     )
-    if getattr(published, what) not in (None, getattr(found, what))
+    if getattr(wanted, what) not in (None, getattr(found, what))
   ]
   return "; ".join(wrong) or None

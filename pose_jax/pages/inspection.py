@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from pose_jax.data.counts import PUBLISHED
+from pose_jax.data.counts import published
 from pose_jax.data.findings import KINDS, Finding
 from pose_jax.data.inspection import counts
 from pose_jax.data.people import Dataset
@@ -112,7 +112,7 @@ def _tables(survey: Survey, most: int) -> Iterator[page.Table]:
 def _count_table(datasets: Sequence[Dataset]) -> page.Table:
   rows = []
   columns = [counts(d.people) for d in datasets]
-  published = [PUBLISHED.get((d.name, d.split)) for d in datasets]
+  releases = [published(d.name, d.split) for d in datasets]
   names = {
     "images": "images",
     "people": "people",
@@ -122,7 +122,7 @@ def _count_table(datasets: Sequence[Dataset]) -> page.Table:
     if key == "keypoints":
       continue
     cells = [column[key] for column in columns]
-    known = [getattr(p, names.get(key, ""), None) for p in published]
+    known = [getattr(p, names.get(key, ""), None) for p in releases]
     if any(known):
       wanted = ", ".join("?" if n is None else f"{n:,}" for n in known)
     else:

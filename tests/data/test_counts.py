@@ -28,9 +28,14 @@ def test_a_part_differs_in_words(shared_data):
     shared_data / "coco/images",
   ).people
   assert counts.count(people) == counts.Counts(65, 321, 158)
-  assert counts.difference(people, "coco", "val2017") == (
-    "5,000 images expected, 65 found; 11,004 people expected, 321 found; "
-    "6,352 people with keypoints expected, 158 found"
+  by_file = counts.difference(people, "coco", "person_keypoints_val2017")
+  assert (
+    by_file
+    == counts.difference(people, "coco", "val2017")
+    == (
+      "5,000 images expected, 65 found; 11,004 people expected, 321 found; "
+      "6,352 people with keypoints expected, 158 found"
+    )
   )
 
 
