@@ -7,6 +7,7 @@ network is run: a COCO results file is scored, or the ground truth itself, and
 with --compare A B two such files are compared.
 """
 
+import hashlib
 import pathlib
 import time
 from collections.abc import Iterator, Sequence
@@ -136,10 +137,14 @@ def _score_file(
 ) -> None:
   """Scores --predictions; nothing is known of how they were made."""
   source, name = _PREDICTIONS.value, pathlib.Path(_PREDICTIONS.value).stem
+  label = name
+  if source != GROUND_TRUTH:  # files of one name are told apart
+    digest = hashlib.sha256(pathlib.Path(source).read_bytes()).hexdigest()
+    label = f"{pathlib.Path(source).name}, sha256 {digest[:12]}"
   found = score_predictions(
     dataset.people,
-    _ground_truth(dataset) if source == "ground_truth" else source,
-    protocol=protocol.unknown(dataset.name, dataset.split, predictions=name),
+    _ground_truth(dataset) if source == GROUND_TRUTH else source,
+    protocol=protocol.unknown(dataset.name, dataset.split, predictions=label),
     metrics=tuple(experiment.config.eval.metrics),
     settings=make_settings(experiment.config),
   )

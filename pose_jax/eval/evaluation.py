@@ -143,6 +143,8 @@ def compare_files(
   for source in (first, second):
     listed = results.read_results(source)
     results.check_results(listed, people, source=source)
+    if set(metrics) - set(scoring.OF_ANYBODY):  # else nobody names the file
+      results.keypoints_of_people(listed, people.usable(), source=source)
     found.append(
       predictions_lib.from_results(listed, people.skeleton.num_keypoints)
     )

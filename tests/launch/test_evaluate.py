@@ -52,6 +52,22 @@ def test_written_predictions_score_the_same(finished, environment):
     (workdir / "evaluation/predictions_predictions/metrics.json").read_text()
   )
   assert again["scores"] == metrics["scores"]
+  assert "predictions.json, sha256 " in again["protocol"]["box_source"]
+
+
+def test_another_file_of_the_same_name_has_a_folder_of_its_own(
+  tmp_path, finished, environment
+):
+  folders = []
+  for i in range(2):
+    source = tmp_path / str(i) / "theirs.json"
+    source.parent.mkdir()
+    source.write_text("[]" + " " * i)
+    _, _, folder = evaluate(
+      finished[0], f"--predictions={source}", environment=environment
+    )
+    folders.append(folder.name)
+  assert folders == ["predictions_theirs", "predictions_theirs_2"]
 
 
 def evaluate(workdir, *arguments, environment):
