@@ -1,4 +1,4 @@
-"""Boxes of several tables as one table to crop, in order of images.
+"""Boxes cut at the border, and those of several tables as one table to crop.
 
 The same pictures evaluated in ground-truth boxes, in a detector's and in
 moved ones need one pass: their boxes are joined, and rows of one picture lie
@@ -9,10 +9,24 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from pose_jax.data.images import DataError
 from pose_jax.data.people import People
+
+
+def cut_boxes(
+  box_xywh_img: Float64[np.ndarray, "N 4"], image_hw: np.ndarray
+) -> Float64[np.ndarray, "N 4"]:
+  """Boxes cut at their image's border; untouched where image_hw is (0, 0).
+
+  Negative sizes become zero.
+  """
+  size_wh = image_hw[:, ::-1]
+  low = np.clip(box_xywh_img[:, :2], 0, size_wh)
+  high = np.clip(box_xywh_img[:, :2] + box_xywh_img[:, 2:], low, size_wh)
+  cut = np.concatenate([low, high - low], 1)
+  return np.where((size_wh > 0).all(1, keepdims=True), cut, box_xywh_img)
 
 
 def join_boxes(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from pose_jax.data import entries
+from pose_jax.data.boxes import cut_boxes
 from pose_jax.data.images import DataError, FolderImages
 from pose_jax.data.people import Dataset, People
 from pose_jax.skeleton import COCO17, Skeleton
@@ -30,7 +30,8 @@ def open_coco(
   """All people of a COCO keypoint file, crowd regions too; reads no image.
 
   Boxes are clipped to the image, [0, W] x [0, H]; one that lies outside it
-  is left with zero area. Keypoints of visibility 0 are set to 0.
+  is left with zero area. Where the file gives a size of 0 x 0, nothing is
+  clipped. Keypoints of visibility 0 are set to 0.
 
   Args:
     annotations: a `person_keypoints_*.json`.
@@ -65,7 +66,7 @@ def open_coco(
   is_labelled = keypoints[..., 2:] > 0
   box = entries.vectors(persons, "annotation", "bbox", 4, path)
   if clip_boxes:
-    box = _clip(box, image_hw[index])
+    box = cut_boxes(box, image_hw[index])
   area = entries.numbers(persons, "annotation", "area", path)
   is_crowd = entries.ints(persons, "annotation", "iscrowd", path) > 0
   person_ids = entries.ints(persons, "annotation", "id", path)
@@ -192,13 +193,3 @@ def _keypoints(persons, skeleton: Skeleton, path: pathlib.Path) -> np.ndarray:
       f"{keypoints[i, :, 2].tolist()}, wanted 0, 1 or 2"
     )
   return keypoints
-
-
-def _clip(
-  box_xywh: Float64[np.ndarray, "N 4"], image_hw: np.ndarray
-) -> Float64[np.ndarray, "N 4"]:
-  """Boxes cut at the image's border; negative sizes become zero."""
-  size_wh = image_hw[:, ::-1]
-  low = np.clip(box_xywh[:, :2], 0, size_wh)
-  high = np.clip(box_xywh[:, :2] + box_xywh[:, 2:], low, size_wh)
-  return np.concatenate([low, high - low], 1)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pose_jax.data import entries
+from pose_jax.data.boxes import cut_boxes
 from pose_jax.data.images import DataError
 from pose_jax.data.people import People
 
@@ -128,17 +129,6 @@ def read_boxes(
     num_low_score=int((is_here & ~is_sure).sum()),
     num_tiny=int((~has_extent).sum()),
   )
-
-
-def cut_boxes(
-  box_xywh_img: Float64[np.ndarray, "N 4"], image_hw: np.ndarray
-) -> Float64[np.ndarray, "N 4"]:
-  """Boxes cut at their image's border; untouched where image_hw is (0, 0)."""
-  size_wh = image_hw[:, ::-1]
-  low = np.clip(box_xywh_img[:, :2], 0, size_wh)
-  high = np.clip(box_xywh_img[:, :2] + box_xywh_img[:, 2:], low, size_wh)
-  cut = np.concatenate([low, high - low], 1)
-  return np.where((size_wh > 0).all(1, keepdims=True), cut, box_xywh_img)
 
 
 def jitter_boxes(people: People, *, amount: float | int, seed: int) -> People:

@@ -7,7 +7,6 @@ import pytest
 
 from pose_jax.data.coco import open_coco
 from pose_jax.data.detections import (
-  cut_boxes,
   jitter_boxes,
   read_boxes,
   read_detections,
@@ -97,12 +96,6 @@ def test_what_is_left_out_is_counted(people, write):
   np.testing.assert_array_equal(table.area, [360, 168])
   assert table.box_source == "detections boxes.json"
   assert len(read_detections(write([box()] * 3), people)) == 3
-
-
-def test_images_of_unknown_size_cut_nothing():
-  boxes = np.array([[-5.0, -5, 10, 10], [-5, -5, 10, 10]])
-  cut = cut_boxes(boxes, np.array([[0, 0], [20, 30]], np.int32))
-  np.testing.assert_array_equal(cut, [[-5, -5, 10, 10], [0, 0, 5, 5]])
 
 
 @pytest.mark.parametrize(
