@@ -13,12 +13,14 @@ def rows_of(found: Sequence[Evaluation]) -> list[tuple[str, ...]]:
   """
   protocols = [dict(evaluation.protocol.rows()) for evaluation in found]
   names = dict.fromkeys(name for rows in protocols for name in rows)
-  differing = [
-    name
-    for name in names
-    if name != protocol_lib.BOX_FILE
-    and len({rows.get(name, "") for rows in protocols}) > 1
-  ]
+
+  def num_different(*rows_named):
+    return len({tuple(p.get(n, "") for n in rows_named) for p in protocols})
+
+  differing = [name for name in names if num_different(name) > 1]
+  both = "boxes", protocol_lib.BOX_FILE
+  if num_different(*both) == num_different("boxes"):  # no two files of a name
+    differing = [name for name in differing if name != protocol_lib.BOX_FILE]
   shared = [
     name
     for name in found[0].headline

@@ -405,6 +405,27 @@ def test_all_ways_are_written_and_the_table_shows_where_they_differ(
   assert record.folder_for(tmp_path, "e", found[:1]).name == "e_2"
 
 
+def test_files_of_boxes_with_one_name_are_told_apart_by_their_hash(make_people):
+  people = make_people(3)
+  found = _run(people)
+  ways = [
+    dataclasses.replace(
+      found,
+      protocol=dataclasses.replace(
+        PROTOCOL, box_source=source, box_file_sha256=sha256
+      ),
+    )
+    for source, sha256 in (("theirs", "1" * 64), ("ours", "2" * 64))
+  ]
+  assert table.rows_of(ways)[0][:2] == ("boxes", "AP")
+  ways[1] = dataclasses.replace(
+    ways[1], protocol=dataclasses.replace(ways[1].protocol, box_source="theirs")
+  )
+  heading, *rows = table.rows_of(ways)
+  assert heading[:2] == ("box file's sha256", "AP")
+  assert [row[0] for row in rows] == ["1" * 12, "2" * 12]
+
+
 def test_heatmaps_are_of_the_random_and_the_worst(make_people):
   people = make_people(20)
   usable = people.usable()
