@@ -68,7 +68,11 @@ def chu() -> dict:
   125; LSP stops after 60, schedule.num_steps=180_000. One draw flips a whole
   batch; 40 % of the samples are rotated. The released code crops at 256 first
   and warps that crop and its heatmaps again; here both are one warp of the
-  photograph. sigma_hm as in `newell`.
+  photograph. sigma_hm as in `newell`. The paper tests with
+  eval.scales=(0.7, 0.8, 0.9, 1.0, 1.1, 1.2) and eval.clip_negative=True, the
+  release at scale 1. Left out: LSP's scale of 1.4375 times that of the
+  authors' list and, in the test, the picture's centre as the person's; here
+  people are cropped by their boxes.
   """
   return {
     "data": {
