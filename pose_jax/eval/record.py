@@ -156,17 +156,30 @@ def _sections(found, read_image):
 
 
 def _box_noise(found) -> tuple[tuple[float, dict], ...]:
-  """(amount, scores) of the first measurement in moved boxes, and of itself."""
-  first = found[0].protocol
+  """(amount, scores) in annotated people's boxes, moved and not.
 
-  def unmoved(protocol):
+  Of the measurements that are otherwise like the first, which may be in a
+  detector's boxes.
+  """
+
+  def tested(protocol):
     return dataclasses.replace(
-      protocol, box_source=first.box_source, box_noise=first.box_noise
+      protocol, box_source="any", box_file_sha256="", box_noise=0.0
     )
 
-  alike = [e for e in found if unmoved(e.protocol) == first]
-  moved = sorted((e.protocol.box_noise, e.scores) for e in alike)
-  return tuple(moved) if len(moved) > 1 else ()
+  def is_alike(protocol):
+    first = dataclasses.replace(
+      found[0].protocol, pck_variant=protocol.pck_variant
+    )
+    is_of_people = not protocol.box_file_sha256
+    return is_of_people and tested(protocol) == tested(first)
+
+  moved = [
+    (evaluation.protocol.box_noise, evaluation.scores)
+    for evaluation in found
+    if is_alike(evaluation.protocol)
+  ]
+  return tuple(sorted(moved, key=lambda m: m[0])) if len(moved) > 1 else ()
 
 
 def _shown_rows(error) -> tuple[list[int], list[int]]:

@@ -426,6 +426,40 @@ def test_files_of_boxes_with_one_name_are_told_apart_by_their_hash(make_people):
   assert [row[0] for row in rows] == ["1" * 12, "2" * 12]
 
 
+def test_scores_in_moved_boxes_are_in_the_report(make_people, tmp_path):
+  people = make_people(3)
+  first = _run(people, settings=scoring.Settings(with_diagnosis=True))
+  detector = {"box_source": "detector", "box_file_sha256": "1" * 64}
+  changes = [
+    detector,
+    {"box_source": "moved", "box_noise": 0.3},
+    {},
+    {"box_source": "moved", "box_noise": 0.3, "decoder": "quarter"},
+    detector | {"flip_test": True},
+  ]
+
+  def page_of(changes):
+    ways = [
+      dataclasses.replace(
+        first,
+        protocol=dataclasses.replace(PROTOCOL, **change),
+        scores=first.scores | {"AP": 0.125 + 0.25 * i},
+      )
+      for i, change in enumerate(changes)
+    ]
+    text = (record.write(ways, tmp_path) / "report.html").read_text()
+    table = re.search(r"Scores with noise on the boxes.*?</table>", text, re.S)
+    if table is None:
+      return None
+    rows = re.findall(r"<tr>(.*?)</tr>", table[0], re.S)
+    return [re.findall(r"<t[dh][^>]*>([^<]*)<", row)[:2] for row in rows]
+
+  assert page_of(changes) == [
+    *(["noise", "AP"], ["0", "0.625"], ["0.3", "0.375"]),
+  ]
+  assert page_of([{}, detector, {"decoder": "quarter"}]) is None
+
+
 def test_heatmaps_are_of_the_random_and_the_worst(make_people):
   people = make_people(20)
   usable = people.usable()
