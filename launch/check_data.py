@@ -7,12 +7,11 @@ from ml_collections import ConfigDict
 
 from launch.mistakes import suggest
 from pose_jax.data.datasets import DATASETS
+from pose_jax.data.leeds import BOXES
 from pose_jax.data.mapping import parse_keypoint_map
 from pose_jax.data.mixture import member_sections
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import SkeletonError, find_skeleton
-
-_BOXES = ("keypoints", "image")
 
 
 def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
@@ -66,8 +65,8 @@ def _member(section: Mapping[str, Any], part: str) -> Iterator[str]:
   name, boxes = section["name"], section["boxes"]
   if name not in DATASETS:
     yield f"name is {name!r}: {suggest(name, DATASETS)}"
-  if boxes not in _BOXES:
-    yield f"boxes is {boxes!r}: {suggest(boxes, _BOXES)}"
+  if boxes not in BOXES:
+    yield f"boxes is {boxes!r}: {suggest(boxes, BOXES)}"
   if name == "drawn" and section["num_images"] < 1:
     yield "num_images must say how many pictures to draw"
   if not (section["root"] or section.get("data_dir")) and name != "drawn":

@@ -31,6 +31,7 @@ from launch.progress import ProgressBar
 from pose_jax.data import counts
 from pose_jax.data.builders import write_prepared
 from pose_jax.data.datasets import DATASETS, prepared_as
+from pose_jax.data.leeds import BOXES
 from pose_jax.data.people import DataError, Dataset
 from pose_jax.data.prepared import SKIPPED, VERSION, set_folder
 from pose_jax.skeleton import COCO17
@@ -56,7 +57,7 @@ _SKELETON = flags.DEFINE_string(
   "skeleton", "", "coco: what the keypoints are, a name or a TOML file."
 )
 _BOXES = flags.DEFINE_enum(
-  "boxes", "keypoints", ["keypoints", "image"], "lsp, lspet: boxes of people."
+  "boxes", BOXES[0], BOXES, "lsp, lspet: boxes of people."
 )
 _NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "drawn: how many.")
 _SEED = flags.DEFINE_integer("seed", 0, "drawn: of the pictures.")
