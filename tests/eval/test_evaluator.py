@@ -4,109 +4,31 @@ import dataclasses
 import json
 import re
 
-import cv2
 import numpy as np
 import pytest
+from made_evaluator import (
+  PROTOCOL,
+  batches_of,
+  batches_of_boxes,
+  boxes_of,
+  make_evaluator,
+  oracle,
+  run,
+)
 
-from pose_jax import geometry
 from pose_jax.data.coco import open_coco
-from pose_jax.eval import evaluator, keepsakes, record, scoring, table
+from pose_jax.eval import evaluator, keepsakes, record, scoring
 from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.boxes import Boxes
 from pose_jax.eval.evaluation import score_predictions
 from pose_jax.eval.evaluator import Measurement
 from pose_jax.eval.predictions import NOBODY
-from pose_jax.protocol import Protocol, from_dict
 from pose_jax.skeleton import LSP14, MPII16
-
-FRAMES = geometry.Frames((64, 48), (16, 12))
-PROTOCOL = Protocol(
-  dataset="tiny",
-  split="test",
-  box_source="ground truth",
-  flip_test=False,
-  flip_shift=0,
-  alignment="corner",
-  codec="truncated",
-  sigma_hm=2.0,
-  decoder="argmax",
-)
-
-
-def _batches(people, *, size=4, order=None):
-  """Eval batches of the usable people; crops carry the row in a pixel."""
-  usable = people.usable()
-  rows = np.arange(len(usable)) if order is None else np.array(order)
-  matrices = FRAMES.img_from_hm(*FRAMES.center_size(usable.box_xywh_img))
-  for start in range(0, len(rows), size):
-    person = np.resize(rows[start : start + size], size)
-    images = np.zeros((size, 1, 64, 48, 3), np.uint8)
-    images[:, 0, 0, 0, 0] = person
-    yield {
-      "images": images,
-      "img_from_hm": matrices[person].astype(np.float32),
-      "person": person.astype(np.int32),
-      "valid": np.arange(size) < len(rows) - start,
-    }
-
-
-def _oracle(people, *, error=0.0, wrong_padding=True):
-  """Predicts the truth; a second look at a person in a batch is nonsense."""
-  usable = people.usable()
-
-  def predict_fn(variables, batch):
-    assert set(batch) == {"images", "img_from_hm"}
-    rows = batch["images"][:, 0, 0, 0, 0].astype(int)
-    kpts = usable.kpts_xy_img[rows] + error
-    first = np.array([r not in rows[:i] for i, r in enumerate(rows)])
-    if wrong_padding:
-      kpts[~first] = -1e6
-    maps = np.ones((len(rows), 16, 12, usable.skeleton.num_keypoints))
-    return {
-      "kpts_xy_img": kpts[:, None],
-      "score": np.full((len(kpts), 1, kpts.shape[1]), 0.8, np.float32),
-      "heatmaps": (maps * rows[:, None, None, None]).astype(np.float32),
-    }
-
-  return predict_fn
-
-
-def _boxes(people):
-  usable = people.usable()
-  return Boxes(
-    origin=np.zeros(len(usable), np.int64),
-    image_ids=usable.image_ids[usable.image_index],
-    person_ids=usable.person_ids,
-    score=usable.score.astype(np.float64),
-    area=usable.area.astype(np.float64),
-  )
-
-
-def _evaluator(people, *, metrics=("coco",), **changes):
-  options = {
-    "predict_fn": _oracle(people),
-    "boxes": _boxes(people),
-    "make_batches": lambda: _batches(people),
-    "measurements": (Measurement(PROTOCOL, metrics=metrics),),
-  }
-  options.update(changes)
-  return evaluator.Evaluator(
-    options.pop("predict_fn"),
-    people,
-    options.pop("boxes"),
-    options.pop("make_batches"),
-    **options,
-  )
-
-
-def _run(people, *, step=None, **changes):
-  """The first measurement's evaluation."""
-  return _evaluator(people, **changes).run(None, step=step)[0]
 
 
 def test_padded_rows_reach_no_sum(make_people):
   people = make_people(6, skeleton=LSP14)  # batches of 4: two rows padded
-  result = _run(people, metrics=("coco", "pck"))
+  result = run(people, metrics=("coco", "pck"))
   assert len(result.predictions) == 6
   assert result.scores["AP"] == pytest.approx(1)
   assert result.scores["PCK@0.2"] == 1
@@ -115,16 +37,16 @@ def test_padded_rows_reach_no_sum(make_people):
 
 def test_order_of_batches_does_not_matter(make_people):
   people = make_people(7)
-  plain = _run(people)
+  plain = run(people)
   order = [4, 2, 6, 0, 1, 5, 3]
-  mixed = _run(people, make_batches=lambda: _batches(people, order=order))
+  mixed = run(people, make_batches=lambda: batches_of(people, order=order))
   assert mixed.predictions == plain.predictions
 
 
 def test_unusable_people_are_not_predicted_but_stay_in_the_truth(make_people):
   people = make_people(5)
   people = dataclasses.replace(people, is_crowd=np.arange(5) == 2)
-  result = _run(people)
+  result = run(people)
   assert [p["person_id"] for p in result.predictions] == [
     *(1000, 1003, 1009, 1012),
   ]
@@ -142,9 +64,9 @@ def test_rows_of_two_hosts_are_joined(make_people):
     }
     return {k: np.concatenate([rows[k], other[k]]) for k in rows}
 
-  result = _run(
+  result = run(
     people,
-    make_batches=lambda: _batches(people, order=[0, 2, 4, 6]),
+    make_batches=lambda: batches_of(people, order=[0, 2, 4, 6]),
     gather=gather,
   )
   assert result.scores["AR"] == 1 and len(result.predictions) == 8
@@ -153,22 +75,22 @@ def test_rows_of_two_hosts_are_joined(make_people):
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 3, 3]])
 def test_everybody_must_come_exactly_once(make_people, order):
   people = make_people(4)
-  run = _evaluator(
-    people, make_batches=lambda: _batches(people, order=order, size=1)
+  run = make_evaluator(
+    people, make_batches=lambda: batches_of(people, order=order, size=1)
   ).run
   with pytest.raises(ValueError, match="each person once"):
     run(None)
 
 
 def test_no_batches_are_an_error(make_people):
-  run = _evaluator(make_people(2), make_batches=lambda: iter(())).run
+  run = make_evaluator(make_people(2), make_batches=lambda: iter(())).run
   with pytest.raises(ValueError, match="no batch"):
     run(None)
 
 
 def test_step_and_pck_variant_enter_the_protocol(make_people):
   people = make_people(3, skeleton=LSP14)
-  result = _run(people, metrics=("pck",), step=77)
+  result = run(people, metrics=("pck",), step=77)
   assert result.protocol.checkpoint_step == 77
   assert "left_shoulder - right_hip" in result.protocol.pck_variant
   assert "PCK@0.2 1.000" in result.describe()
@@ -177,7 +99,7 @@ def test_step_and_pck_variant_enter_the_protocol(make_people):
 
 def test_progress_counts_people_not_rows(make_people):
   people, seen = make_people(6), []
-  _run(people, progress=lambda *p: seen.append(p))
+  run(people, progress=lambda *p: seen.append(p))
   assert seen == [(4, 6), (6, 6)]
 
 
@@ -193,7 +115,7 @@ def test_metrics_are_checked_before_anything_runs(
   make_people, skeleton, metrics, message
 ):
   with pytest.raises(ValueError, match=message):
-    _evaluator(make_people(2, skeleton=skeleton), metrics=metrics)
+    make_evaluator(make_people(2, skeleton=skeleton), metrics=metrics)
 
 
 def test_mean_pose_is_scored_beside_the_network(make_people):
@@ -202,7 +124,7 @@ def test_mean_pose_is_scored_beside_the_network(make_people):
   baseline = mean_pose(
     train.kpts_xy_img, train.vis > 0, train.box_xywh_img, people.box_xywh_img
   )
-  result = _run(people, metrics=("pck",), baseline_xy_img=baseline)
+  result = run(people, metrics=("pck",), baseline_xy_img=baseline)
   expected = scoring.pck_of_people(baseline, people)
   at = expected.at(0.2)
   assert result.scores["PCK@0.2_mean_pose"] == expected.total[at] < 1
@@ -213,86 +135,17 @@ def test_keypoint_rows_count_and_score(make_people):
   vis = people.vis.copy()
   vis[0, 3], vis[:, 5] = 0, 0
   people = dataclasses.replace(people, vis=vis)
-  rows = _run(people, metrics=("coco", "pck")).keypoints
+  rows = run(people, metrics=("coco", "pck")).keypoints
   assert [r["name"] for r in rows] == list(LSP14.keypoints)
   assert rows[3]["labelled"] == 3 and rows[3]["PCK@0.2"] == 1
   assert rows[3]["similarity"] == pytest.approx(1, abs=1e-6)
   assert rows[5]["similarity"] is None and rows[5]["PCK@0.2"] is None
 
 
-def test_written_files_hold_the_scores(make_people, tmp_path):
-  people = make_people(6, skeleton=LSP14)
-  result = _run(
-    people,
-    predict_fn=_oracle(people, error=7.0),
-    metrics=("coco", "pck"),
-    heatmaps_fn=_oracle(people),
-    step=5,
-  )
-  read = []
-
-  def read_image(i):
-    read.append(i)
-    return np.full((400, 400, 3), 90, np.uint8)
-
-  folder = record.write(
-    (result,),
-    tmp_path / "evaluation" / "5",
-    read_image=read_image,
-    hm_from_crop=FRAMES.hm_from_crop,
-  )
-  names = ["metrics.json", "pictures.jpg", "predictions.json", "report.html"]
-  assert sorted(p.name for p in folder.iterdir()) == names
-  assert cv2.imread(str(folder / "pictures.jpg")).std() > 1
-  metrics = json.loads((folder / "metrics.json").read_text())
-  assert metrics["scores"] == result.scores
-  assert from_dict(metrics["protocol"]) == result.protocol
-  assert metrics["num_people"] == 6
-  page = (folder / "report.html").read_text()
-  assert f"{result.scores['AP']:.3f}" in page
-  assert f"{100 * result.scores['PCK@0.2']:.1f} %" in page
-  assert page.count("<img") == 6 + 6 + 6  # random, worst, heatmaps
-  assert set(read) == {0, 1}
-  again = score_predictions(
-    people,
-    folder / "predictions.json",
-    protocol=PROTOCOL,
-    metrics=("coco", "pck"),
-  )
-  assert again.scores == result.scores
-
-
-def test_nothing_is_written_if_the_report_fails(make_people, tmp_path):
-  result = _run(make_people(3))
-
-  def read_image(i):
-    raise OSError("gone")
-
-  with pytest.raises(OSError, match="gone"):
-    record.write((result,), tmp_path / "e", read_image=read_image)
-  assert not (tmp_path / "e").exists()
-
-
-def test_an_interrupted_write_leaves_the_old_file(
-  make_people, tmp_path, monkeypatch
-):
-  result = _run(make_people(3))
-  record.write((result,), tmp_path)
-  before = (tmp_path / "metrics.json").read_text()
-
-  def fail(source, target):
-    raise KeyboardInterrupt
-
-  monkeypatch.setattr(record.os, "replace", fail)
-  with pytest.raises(KeyboardInterrupt):
-    record.write((result,), tmp_path)
-  assert (tmp_path / "metrics.json").read_text() == before
-
-
 def _two_origins(people):
   """Boxes of everybody, then a detector's: everybody's again, twice."""
   usable = people.usable()
-  one = _boxes(people)
+  one = boxes_of(people)
   num = len(usable)
   return Boxes(
     origin=np.repeat([0, 1, 1], num),
@@ -303,24 +156,10 @@ def _two_origins(people):
   )
 
 
-def _batches_of_boxes(people, boxes, size=4):
-  rows = np.arange(len(boxes))
-  for start in range(0, len(rows), size):
-    person = np.resize(rows[start : start + size], size)
-    images = np.zeros((size, 1, 64, 48, 3), np.uint8)
-    images[:, 0, 0, 0, 0] = person % len(people.usable())
-    yield {
-      "images": images,
-      "img_from_hm": np.zeros((size, 2, 3), np.float32),
-      "person": person.astype(np.int32),
-      "valid": np.arange(size) < len(rows) - start,
-    }
-
-
 def test_boxes_and_ways_are_measured_in_one_pass(make_people):
   people = make_people(5, skeleton=LSP14)
   boxes, passes = _two_origins(people), []
-  exact = _oracle(people, wrong_padding=False)
+  exact = oracle(people, wrong_padding=False)
 
   def predict_fn(variables, batch):  # the second way is 30 pixels off
     passes.append(len(batch["images"]))
@@ -336,7 +175,7 @@ def test_boxes_and_ways_are_measured_in_one_pass(make_people):
     predict_fn,
     people,
     boxes,
-    lambda: _batches_of_boxes(people, boxes),
+    lambda: batches_of_boxes(people, boxes),
     measurements=(
       Measurement(PROTOCOL, way=0, metrics=("coco", "pck")),
       Measurement(PROTOCOL, way=1, metrics=("coco", "pck")),
@@ -363,13 +202,13 @@ def test_a_detectors_boxes_in_pictures_without_annotations(
   """As on COCO's test set: nothing to score, but predictions to hand in."""
   people, nobody = make_people(5), make_people(0)
   boxes = dataclasses.replace(
-    _boxes(people), person_ids=np.full(5, NOBODY, np.int64)
+    boxes_of(people), person_ids=np.full(5, NOBODY, np.int64)
   )
   found = evaluator.Evaluator(
-    _oracle(people, wrong_padding=False),
+    oracle(people, wrong_padding=False),
     nobody,
     boxes,
-    lambda: _batches_of_boxes(people, boxes),
+    lambda: batches_of_boxes(people, boxes),
     measurements=(Measurement(PROTOCOL),),
     settings=scoring.Settings(num_samples=50, with_diagnosis=True),
   ).run(None)
@@ -379,93 +218,12 @@ def test_a_detectors_boxes_in_pictures_without_annotations(
   assert len(written) == 5 and "person_id" not in written[0]
 
 
-def test_all_ways_are_written_and_the_table_shows_where_they_differ(
-  make_people, tmp_path
-):
-  people = make_people(3)
-  found = _evaluator(
-    people,
-    measurements=(
-      Measurement(PROTOCOL),
-      Measurement(dataclasses.replace(PROTOCOL, decoder="quarter")),
-    ),
-  ).run(None)
-  heading, *rows = table.rows_of(found)
-  assert heading[:2] == ("decoder", "AP")
-  assert [row[:2] for row in rows] == [
-    *(("argmax", "1.000"), ("quarter", "1.000")),
-  ]
-  assert "quarter" in table.text_of(table.rows_of(found)).splitlines()[2]
-  folder = record.write(found, tmp_path / "e")
-  assert json.loads((folder / "ways" / "2.json").read_text())
-  metrics = json.loads((folder / "metrics.json").read_text())
-  assert metrics["ways"][0]["protocol"]["decoder"] == "quarter"
-  assert "quarter" in (folder / "report.html").read_text()
-  assert record.folder_for(tmp_path, "e", found) == folder
-  assert record.folder_for(tmp_path, "e", found[:1]).name == "e_2"
-
-
-def test_files_of_boxes_with_one_name_are_told_apart_by_their_hash(make_people):
-  people = make_people(3)
-  found = _run(people)
-  ways = [
-    dataclasses.replace(
-      found,
-      protocol=dataclasses.replace(
-        PROTOCOL, box_source=source, box_file_sha256=sha256
-      ),
-    )
-    for source, sha256 in (("theirs", "1" * 64), ("ours", "2" * 64))
-  ]
-  assert table.rows_of(ways)[0][:2] == ("boxes", "AP")
-  ways[1] = dataclasses.replace(
-    ways[1], protocol=dataclasses.replace(ways[1].protocol, box_source="theirs")
-  )
-  heading, *rows = table.rows_of(ways)
-  assert heading[:2] == ("box file's sha256", "AP")
-  assert [row[0] for row in rows] == ["1" * 12, "2" * 12]
-
-
-def test_scores_in_moved_boxes_are_in_the_report(make_people, tmp_path):
-  people = make_people(3)
-  first = _run(people, settings=scoring.Settings(with_diagnosis=True))
-  detector = {"box_source": "detector", "box_file_sha256": "1" * 64}
-  changes = [
-    detector,
-    {"box_source": "moved", "box_noise": 0.3},
-    {},
-    {"box_source": "moved", "box_noise": 0.3, "decoder": "quarter"},
-    detector | {"flip_test": True},
-  ]
-
-  def page_of(changes):
-    ways = [
-      dataclasses.replace(
-        first,
-        protocol=dataclasses.replace(PROTOCOL, **change),
-        scores=first.scores | {"AP": 0.125 + 0.25 * i},
-      )
-      for i, change in enumerate(changes)
-    ]
-    text = (record.write(ways, tmp_path) / "report.html").read_text()
-    table = re.search(r"Scores with noise on the boxes.*?</table>", text, re.S)
-    if table is None:
-      return None
-    rows = re.findall(r"<tr>(.*?)</tr>", table[0], re.S)
-    return [re.findall(r"<t[dh][^>]*>([^<]*)<", row)[:2] for row in rows]
-
-  assert page_of(changes) == [
-    *(["noise", "AP"], ["0", "0.625"], ["0.3", "0.375"]),
-  ]
-  assert page_of([{}, detector, {"decoder": "quarter"}]) is None
-
-
 def test_heatmaps_are_of_the_random_and_the_worst(make_people):
   people = make_people(20)
   usable = people.usable()
 
   def predict_fn(variables, batch):
-    out = _oracle(people)(variables, batch)
+    out = oracle(people)(variables, batch)
     rows = batch["images"][:, 0, 0, 0, 0].astype(int)
     return {
       **out,
@@ -474,7 +232,7 @@ def test_heatmaps_are_of_the_random_and_the_worst(make_people):
       )[:, None],
     }
 
-  result = _run(people, predict_fn=predict_fn, heatmaps_fn=predict_fn)
+  result = run(people, predict_fn=predict_fn, heatmaps_fn=predict_fn)
   worst = set(np.argsort(-result.details.error, kind="stable")[:3].tolist())
   rows = [row for row, _, _ in result.heatmaps]
   assert worst <= set(rows) and len(rows) == len(set(rows))
@@ -488,7 +246,7 @@ def test_keepsakes_do_not_depend_on_the_order(make_people):
 
   def kept(order):
     keeper = keepsakes.Keepsakes(20, count=3, seed=4)
-    for batch in _batches(people, order=order):
+    for batch in batches_of(people, order=order):
       keeper.offer(batch, batch["person"], error[batch["person"]])
     return {k.row for k in keeper.all()}
 
@@ -499,7 +257,7 @@ def test_keepsakes_do_not_depend_on_the_order(make_people):
 
 def test_results_without_person_ids_are_scored_by_coco_only(make_people):
   people = make_people(4, skeleton=LSP14)
-  found = _run(people).predictions
+  found = run(people).predictions
   bare = [{k: v for k, v in r.items() if k != "person_id"} for r in found]
   result = score_predictions(people, bare[::-1], protocol=PROTOCOL)
   assert result.scores["AR"] == 1
