@@ -80,6 +80,8 @@ def main() -> None:
     for text in _AGAINST.value
     for dataset in _open(_compared(section, text), skeleton)
   ]
+  folder = pathlib.Path(_OUTPUT.value)
+  folder.mkdir(parents=True, exist_ok=True)
   started = time.perf_counter()
   found = survey(
     parts,
@@ -88,8 +90,6 @@ def main() -> None:
     progress=ProgressBar,
   )
   seconds = time.perf_counter() - started
-  folder = pathlib.Path(_OUTPUT.value)
-  folder.mkdir(parents=True, exist_ok=True)
   content = found.as_json() | {"seconds": round(seconds, 1)}
   (folder / "inspection.json").write_text(json.dumps(content, indent=1) + "\n")
   page = inspection_page.render(found, _reader(found), seconds=seconds)

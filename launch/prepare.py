@@ -156,9 +156,14 @@ def _is_there(section: Mapping[str, Any]) -> bool:
 
 def _prepare(section: Mapping[str, Any]) -> None:
   """Opens, compares, writes, tells."""
-  prepared = prepared_as(section)
   skeleton = find_skeleton(_SKELETON.value) if _SKELETON.value else COCO17
-  dataset = DATASETS[section["name"]](section, skeleton)
+  try:
+    prepared = prepared_as(section)
+    dataset = DATASETS[section["name"]](section, skeleton)
+  except ValueError as error:
+    if isinstance(error, DataError):
+      raise
+    raise ConfigError(str(error)) from None
   title = f"{dataset.name} {prepared.split}"
   compared = _compare(dataset)
   _say(

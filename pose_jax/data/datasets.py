@@ -116,8 +116,9 @@ def prepared_as(section: Mapping[str, Any]) -> PreparedAs:
   """
   name, split = section["name"], section.get("split")
   if name == "drawn":
+    folder = _drawn_folder(section)
     flags = f"--num_images={section['num_images']} --seed={section['seed']}"
-    return PreparedAs(_drawn_folder(section), {}, flags)
+    return PreparedAs(folder, {}, flags)
   if name == "coco":
     annotations = section.get("annotations") or ""
     stem = pathlib.Path(annotations).stem
@@ -197,6 +198,8 @@ def _drawn(section: Mapping[str, Any], _: Skeleton) -> Dataset:
 
 
 def _drawn_folder(section: Mapping[str, Any]) -> str:
+  if section.get("num_images", 0) < 1 or "seed" not in section:
+    raise ValueError("dataset drawn needs num_images, from 1, and seed")
   return f"{section['num_images']}_of_seed_{section['seed']}"
 
 

@@ -121,6 +121,7 @@ def test_members_of_a_mixture_are_inspected_as_they_are(tmp_path, environment):
     (["--dataset=lsp", "--output=o"], "--root"),
     (["--dataset=lps", "--root=.", "--output=o"], "lsp"),
     (["--dataset=lsp", "--root=nowhere", "--output=o"], "nowhere"),
+    (["--dataset=drawn", "--root=.", "--output=o"], "needs num_images"),
     (
       ["--dataset=coco", "--root=.", "--output=o", "--skeleton=x"],
       "--skeleton",

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy.io
 from commands import ROOT, on_coco, run, sentence, start
 
 from pose_jax.data.images import DataError
@@ -28,6 +29,12 @@ def own(folder, data_dir):
     "--images=images",
     "--split=own",
   )
+
+
+def write_joints(path):
+  """As LSP's file, everybody at one place."""
+  path.parent.mkdir()
+  scipy.io.savemat(path, {"joints": np.zeros((3, 14, 2000))})
 
 
 def files(folder):
@@ -108,6 +115,8 @@ def test_broken_images_are_told(tmp_path, many, environment):
 def test_what_cannot_be_prepared_gets_one_sentence(
   tmp_path, pictures, environment
 ):
+  write_joints(tmp_path / "lsp/joints.mat")
+  lsp = ("--dataset=lsp", f"--source={tmp_path}", f"--data_dir={tmp_path}")
   for arguments, wanted in (
     ((), "must be given"),
     (
@@ -125,6 +134,7 @@ def test_what_cannot_be_prepared_gets_one_sentence(
     ((*own(pictures, tmp_path), "--images=pics"), "6 of the first 6 images"),
     ((*own(pictures, tmp_path), "--skeleton=lps14"), "lps14"),
     (own(tmp_path / "nowhere", tmp_path), "cannot read annotation file"),
+    ((*lsp, "--split=trian"), "must be one of train, test, got 'trian'"),
     (own(pictures, "/proc/nowhere"), "cannot write to /proc/nowhere"),
   ):
     said = sentence("prepare", *arguments, environment=environment)
