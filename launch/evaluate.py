@@ -95,18 +95,27 @@ def main() -> None:
       f"{workdir} holds no config.json: is it a folder that launch.train "
       "wrote? Else give --config"
     )
+  if (_BOXES.value or _SWEEP.value) and _is_of_files():
+    raise ConfigError(
+      "--boxes and --sweep are for a network: files given with --predictions "
+      "or --compare are scored as they are"
+    )
   config = _with_flags(_CONFIG.value)
   check_config(config, parts=("eval",))
   doorway.join_processes()
   experiment = make_experiment(config)
   dataset = open_part(experiment, "eval", workdir)
-  _say(f"evaluating on {describe(dataset)}")
+  _say(f"evaluating on {describe(dataset, with_boxes=False)}")
   if _COMPARE.present:
     _compare_files(experiment, dataset)
   elif _PREDICTIONS.value:
     _score_file(experiment, dataset, workdir)
   else:
     _evaluate_checkpoints(experiment, dataset, workdir)
+
+
+def _is_of_files() -> bool:
+  return _COMPARE.present or _PREDICTIONS.value is not None
 
 
 def _with_flags(config: ConfigDict) -> ConfigDict:

@@ -130,23 +130,31 @@ def open_part(
     raise ConfigError(f"data.{part}: {error}") from error
 
 
-def describe(dataset: Dataset) -> str:
-  """What was opened, what is left out and why, on a line."""
+def describe(dataset: Dataset, *, with_boxes: bool = True) -> str:
+  """What was opened, what is left out and why, on a line.
+
+  Args:
+    with_boxes: whether the table's own boxes are the ones that count.
+  """
   people = dataset.people
   left_out, num_used = people.unusable(), int(people.is_usable().sum())
   return (
     f"{dataset.name} {dataset.split}, {num_used} people in "
-    f"{len(people.image_names)} pictures, boxes: {people.box_source}; "
-    f"{len(left_out)} rows left out"
+    f"{len(people.image_names)} pictures"
+    + (f", boxes: {people.box_source}; " if with_boxes else "; ")
+    + f"{len(left_out)} rows left out"
     + (f" (the first: {left_out[0]})" if left_out else "")
   )
 
 
 def fingerprint(people: People) -> str:
-  """Stands for the usable people, their order and their weights."""
+  """Stands for the usable people, their boxes, order and weights."""
   usable = people.usable()
   digest = hashlib.sha256("\n".join(usable.image_names).encode())
-  for array in (usable.image_index, usable.person_ids, usable.kpts_xy_img):
+  for array in (
+    *(usable.image_index, usable.person_ids),
+    *(usable.kpts_xy_img, usable.box_xywh_img),
+  ):
     digest.update(np.ascontiguousarray(array).tobytes())
   if (usable.repeats != 1).any():  # weights change the order of samples
     digest.update(usable.repeats.tobytes())

@@ -63,6 +63,12 @@ _AGAINST = flags.DEFINE_multi_string(
   "root whose images are compared with the inspected ones; may be given "
   "several times.",
 )
+_NEAR_COPIES = flags.DEFINE_bool(
+  "near_copies",
+  True,
+  "Compare all images with each other: a minute for 10,000, hours for 100,000. "
+  "--nonear_copies finds equal files alone.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _STRICT = flags.DEFINE_bool(
   "strict", False, "Exit status 1 if data are wrong for certain."
@@ -86,6 +92,7 @@ def main() -> None:
   found = survey(
     parts,
     against,
+    with_near_copies=_NEAR_COPIES.value,
     num_threads=num_processors(),
     progress=ProgressBar,
   )

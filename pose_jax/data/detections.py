@@ -27,7 +27,7 @@ class DetectedBoxes:
   """A detections file as a table, and what was left out of it.
 
   Attributes:
-    people: one row a box, see `read_detections`.
+    people: one row a box.
     sha256: of the file, for the protocol of a score.
     num_other_categories: boxes of something else than a person.
     num_other_images: boxes in images that the data set does not have.
@@ -56,20 +56,6 @@ class DetectedBoxes:
       if count
     ]
     return boxes + (f"; left out: {', '.join(left_out)}" if left_out else "")
-
-
-def read_detections(
-  path: str | pathlib.Path, people: People, *, min_score: float | int = 0.0
-) -> People:
-  """The boxes of a detections file as a table; see `read_boxes`.
-
-  Returns:
-    The images of `people` with one row for each box in them, in the file's
-    order. The score is the detector's, the area the box's, no keypoint is
-    labelled, person ids are places in the file from 1 on, box_source is
-    "detections FILENAME".
-  """
-  return read_boxes(path, people, min_score=min_score).people
 
 
 def read_boxes(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pose_jax.data.findings import KINDS, Finding, ordered
-from pose_jax.data.image_facts import ImageFacts, read_facts
+from pose_jax.data.image_facts import read_facts
 from pose_jax.data.images import decode
 from pose_jax.data.inspection import counts, inspect_table
 from pose_jax.data.near_copies import NearCopy, find_near_copies
@@ -105,6 +105,7 @@ def survey(
   parts: Sequence[Dataset],
   against: Sequence[Dataset] = (),
   *,
+  with_near_copies: bool = True,
   num_threads: int = 2,
   progress: Callable[[str, str], Progress] | None = None,
 ) -> Survey:
@@ -113,6 +114,8 @@ def survey(
   Args:
     parts: data sets opened without looking for their images.
     against: data sets whose images are compared with those of the parts.
+    with_near_copies: compare the images of all pairs, which takes a minute
+      for 10,000 and grows with their square; else only equal files are found.
     num_threads: threads that read and compare images.
     progress: (what, unit) -> function called with things done and wanted.
   """
@@ -136,22 +139,32 @@ def survey(
       *pose_findings(dataset.people),
     ]
     findings += [dataclasses.replace(f, part=part) for f in found]
-  findings += _pairs(
-    every, facts, len(parts), num_threads, told("comparing images", "pairs")
-  )
+  place = [(p, i) for p, d in enumerate(every) for i in range(len(d.images))]
+  is_asked = np.array([p < len(parts) for p, _ in place], bool)
+  near = []
+  if with_near_copies:
+    near = find_near_copies(
+      np.concatenate([f.thumbnails for f in facts]),
+      _grey_reader(every, place),
+      is_asked=is_asked,
+      num_threads=num_threads,
+      progress=told("comparing images", "pairs"),
+    )
+  known = {frozenset((pair.first, pair.second)) for pair in near}
+  same = [
+    pair
+    for pair in same_files([digest for f in facts for digest in f.digest])
+    if frozenset((pair.first, pair.second)) not in known
+    and (is_asked[pair.first] or is_asked[pair.second])
+  ]
+  findings += [_pair(pair, place) for pair in (*near, *same)]
   return Survey(every, len(parts), tuple(ordered(findings)))
 
 
-def _pairs(
-  parts: Sequence[Dataset],
-  facts: Sequence[ImageFacts],
-  num_inspected: int,
-  num_threads: int,
-  progress: Progress | None,
-) -> list[Finding]:
-  """Images that show the same, within and between parts."""
-  place = [(p, i) for p, d in enumerate(parts) for i in range(len(d.images))]
-  is_asked = np.array([p < num_inspected for p, _ in place], bool)
+def _grey_reader(
+  parts: Sequence[Dataset], place: Sequence[tuple[int, int]]
+) -> Callable[[int], UInt8[np.ndarray, "_ _"]]:
+  """Row of all images -> the image in grey."""
 
   def read_grey(row: int) -> UInt8[np.ndarray, "_ _"]:
     part, i = place[row]
@@ -159,22 +172,7 @@ def _pairs(
     image = decode(images.read(i), images.name(i))
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
-  found = find_near_copies(
-    np.concatenate([f.thumbnails for f in facts]),
-    read_grey,
-    is_asked=is_asked,
-    num_threads=num_threads,
-    progress=progress,
-  )
-  known = {frozenset((pair.first, pair.second)) for pair in found}
-  digests = [digest for f in facts for digest in f.digest]
-  same = [
-    pair
-    for pair in same_files(digests)
-    if frozenset((pair.first, pair.second)) not in known
-    and (is_asked[pair.first] or is_asked[pair.second])
-  ]
-  return [_pair(pair, place) for pair in (*found, *same)]
+  return read_grey
 
 
 def same_files(digests: Sequence[bytes]) -> Iterator[NearCopy]:

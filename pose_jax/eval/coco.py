@@ -18,12 +18,8 @@ from jaxtyping import Float
 from pycocotools import coco, cocoeval
 
 from pose_jax.eval import results as results_lib
-
-NAMES = (
-  *("AP", "AP50", "AP75", "APM", "APL"),
-  *("AR", "AR50", "AR75", "ARM", "ARL"),
-)
-MAX_PER_IMAGE = 20
+from pose_jax.eval.average_precision import NAMES
+from pose_jax.eval.pairs import MAX_PER_IMAGE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pose_jax.data.coco import open_coco
 from pose_jax.data.detections import (
   jitter_boxes,
   read_boxes,
-  read_detections,
 )
 from pose_jax.data.images import DataError
 from pose_jax.data.people import concatenate
@@ -95,7 +94,7 @@ def test_what_is_left_out_is_counted(people, write):
   np.testing.assert_array_equal(table.person_ids, [2, 6])
   np.testing.assert_array_equal(table.area, [360, 168])
   assert table.box_source == "detections boxes.json"
-  assert len(read_detections(write([box()] * 3), people)) == 3
+  assert len(read_boxes(write([box()] * 3), people).people) == 3
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_what_is_left_out_is_counted(people, write):
 def test_malformed_entries_are_named(people, write, change, wanted):
   path = write([box(), box() | change, box()])
   with pytest.raises(DataError, match=wanted) as caught:
-    read_detections(path, people)
+    read_boxes(path, people)
   assert str(caught.value).startswith(f"{path}: ")
 
 
@@ -121,14 +120,14 @@ def test_faulty_files_are_named(people, write, tmp_path):
   missing = box()
   del missing["score"]
   with pytest.raises(DataError, match="box entry 0 has no 'score'"):
-    read_detections(write([missing]), people)
+    read_boxes(write([missing]), people)
   with pytest.raises(DataError, match="cannot read detections file .*No such"):
-    read_detections(tmp_path / "nowhere.json", people)
+    read_boxes(tmp_path / "nowhere.json", people)
   with pytest.raises(DataError, match="holds no list: wanted COCO's results"):
-    read_detections(write({"boxes": []}), people)
+    read_boxes(write({"boxes": []}), people)
   (tmp_path / "broken.json").write_text("[{")
   with pytest.raises(DataError, match="broken.json is no valid JSON"):
-    read_detections(tmp_path / "broken.json", people)
+    read_boxes(tmp_path / "broken.json", people)
 
 
 def test_no_box_at_all_is_refused_and_explained(people, write):
@@ -138,7 +137,7 @@ def test_no_box_at_all_is_refused_and_explained(people, write):
     ([box(score=0.2)], "1 boxes, 1 of people, 1 in"),
   ):
     with pytest.raises(DataError, match=rf"6 images .*0.3 .*\({numbers} these"):
-      read_detections(write(boxes), people, min_score=0.3)
+      read_boxes(write(boxes), people, min_score=0.3)
   nobody = dataclasses.replace(
     people.select(np.zeros(12, bool)),
     image_names=(),
@@ -146,7 +145,7 @@ def test_no_box_at_all_is_refused_and_explained(people, write):
     image_hw=people.image_hw[:0],
   )
   with pytest.raises(DataError, match="any of the 0 images"):
-    read_detections(write([box()]), nobody)
+    read_boxes(write([box()]), nobody)
 
 
 def iou(a, b):

@@ -92,6 +92,20 @@ def test_copies_within_a_part_are_told_apart(pictures):
   assert finding.size == pytest.approx(1.0, abs=1e-6)
 
 
+def test_equal_files_are_found_without_looking_at_pictures(pictures):
+  a = pictures("a", 4)
+  shutil.copy(a.images.root / "0.png", a.images.root / "3.png")
+  told = []
+
+  def progress(what, unit):
+    told.append(unit)
+    return lambda done, wanted: None
+
+  (finding,) = survey([a], with_near_copies=False, progress=progress).findings
+  assert (finding.kind, finding.image, finding.other_image) == ("copy", 0, 3)
+  assert told == ["images"]
+
+
 def test_equal_files_are_pairs_however_flat():
   got = [(p.first, p.second) for p in same_files([b"x", b"", b"y", b"x", b""])]
   assert got == [(0, 3)]

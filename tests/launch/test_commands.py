@@ -233,7 +233,7 @@ def test_another_config_in_a_used_workdir_is_refused(finished, environment):
     (["--predictions=nothing.json"], "nothing.json"),
     (["--checkpoint=best", "--workdir=/nonexistent"], "no config.json"),
     (["--workdir=Makefile"], "Makefile"),
-    (["--config.eval.flip_test=False"], "--config=FILE"),
+    (["--config.eval.flip_tset=False"], "did you mean eval.flip_test?"),
   ],
   ids=["checkpoint", "predictions", "workdir", "file", "flag"],
 )

@@ -187,6 +187,10 @@ def test_two_files_are_compared(tmp_path, finished, environment):
   "arguments, wanted",
   [
     (["--sweep=flop"], "did you mean flip"),
+    (
+      ["--sweep=flip", "--predictions=ground_truth"],
+      "--boxes and --sweep are for a network",
+    ),
     (["--config.eval.metrics=('pckh',)"], "size of the head, but nobody's"),
     (["--compare", "one.json"], "needs two COCO results files, got 1"),
     (["--compare"], "needs two COCO results files, got 0"),

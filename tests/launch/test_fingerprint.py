@@ -27,11 +27,13 @@ def people():
   )
 
 
-def test_order_keypoints_and_weights_show_in_the_fingerprint():
+def test_order_keypoints_boxes_and_weights_show_in_the_fingerprint():
   plain = people()
   seen = [fingerprint(plain), fingerprint(plain.select(np.array([1, 0, 2])))]
   moved = dataclasses.replace(plain, kpts_xy_img=plain.kpts_xy_img + 1)
   seen.append(fingerprint(moved))
+  grown = dataclasses.replace(plain, box_xywh_img=plain.box_xywh_img + 1)
+  seen.append(fingerprint(grown))
   for weight in (0.5, 2.0):
     repeats = np.full(3, weight, np.float32)
     seen.append(fingerprint(dataclasses.replace(plain, repeats=repeats)))
