@@ -26,7 +26,12 @@ from launch.experiment import (
   make_experiment,
   open_part,
 )
-from launch.measure import image_reader, make_evaluator, make_settings
+from launch.measure import (
+  image_reader,
+  make_evaluator,
+  make_settings,
+  measured_on,
+)
 from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel, protocol
 from pose_jax.codec.decode import DECODERS
@@ -153,7 +158,12 @@ def _score_file(
   found = score_predictions(
     dataset.people,
     _ground_truth(dataset) if source == GROUND_TRUTH else source,
-    protocol=protocol.unknown(dataset.name, dataset.split, predictions=label),
+    protocol=protocol.unknown(
+      dataset.name,
+      dataset.split,
+      predictions=label,
+      **measured_on(dataset, experiment.config),
+    ),
     metrics=tuple(experiment.config.eval.metrics),
     settings=make_settings(experiment.config),
   )

@@ -18,6 +18,7 @@ from pose_jax import parallel
 from pose_jax.data.eval_batches import make_eval_batches
 from pose_jax.data.images import decode as decode_image
 from pose_jax.data.people import Dataset
+from pose_jax.data.people_file import digest
 from pose_jax.eval import scoring
 from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.evaluator import Evaluator
@@ -39,6 +40,17 @@ def code_version() -> str:
   return f"{version} ({done.stdout.strip()})" if done.stdout else version
 
 
+def measured_on(dataset: Dataset, config: ConfigDict) -> dict[str, Any]:
+  """The fields of a protocol that say who was measured."""
+  people = dataset.people
+  return {
+    "num_people": int(people.is_usable().sum()),
+    "num_images": len(people.image_names),
+    "annotations_sha256": digest(people),
+    "area_source": people.area_source if "coco" in config.eval.metrics else "",
+  }
+
+
 def make_protocol(
   experiment: Experiment, dataset: Dataset, num_parameters: int | None
 ) -> Protocol:
@@ -54,6 +66,7 @@ def make_protocol(
     codec="unbiased" if config.loss.unbiased else "truncated",
     sigma_hm=config.loss.sigma_hm,
     decoder=None,
+    **measured_on(dataset, config),
     num_parameters=num_parameters,
     code_version=code_version(),
     network=config.name,

@@ -23,6 +23,9 @@ class Protocol:
 
   Attributes:
     dataset, split: what was evaluated, "coco", "val2017".
+    num_people, num_images: who counts, and in how many pictures.
+    annotations_sha256: hash of the annotations, in the form of our table.
+    area_source: what OKS takes for a person's area; "" if unused.
     box_source: "ground truth", "keypoints", "image", or a detections file.
     box_file_sha256: hash of the detections file; "" where boxes are no file.
     box_noise: share of its size by which ground-truth boxes were moved.
@@ -57,6 +60,10 @@ class Protocol:
   codec: str | None
   sigma_hm: float | None
   decoder: str | None
+  num_people: int | None = None
+  num_images: int | None = None
+  annotations_sha256: str = ""
+  area_source: str = ""
   box_file_sha256: str = ""
   box_noise: float = 0.0
   scales: tuple[float, ...] | None = (1.0,)
@@ -94,6 +101,8 @@ class Protocol:
     hw = self.crop_hw
     rows = [
       ("data", f"{self.dataset} {self.split}".strip()),
+      ("people", self._people_text()),
+      ("person's area", self.area_source),
       ("boxes", self.box_source),
       (BOX_FILE, self.box_file_sha256 and self.box_file_sha256[:12]),
       ("network", self.network or UNKNOWN),
@@ -114,7 +123,19 @@ class Protocol:
       ("parameters", self._parameters_text()),
       ("code", self.code_version or UNKNOWN),
     ]
-    return [(name, text) for name, text in rows if text]
+    unknown = [name for name, text in rows if text == UNKNOWN]
+    known = [
+      (name, text) for name, text in rows if text and name not in unknown
+    ]
+    return known + ([(UNKNOWN, ", ".join(unknown))] if unknown else [])
+
+  def _people_text(self) -> str:
+    if self.num_people is None:
+      return ""
+    text = f"{self.num_people:,} in {self.num_images:,} pictures"
+    if self.annotations_sha256:
+      text += f" (annotations {self.annotations_sha256[:12]})"
+    return text
 
   def _decoding_text(self) -> str:
     if self.reduced_decoding is None:
@@ -157,8 +178,15 @@ class Protocol:
     }
 
 
-def unknown(dataset: str, split: str, *, predictions: str) -> Protocol:
-  """The protocol of a file of predictions of which only the name is known."""
+def unknown(
+  dataset: str, split: str, *, predictions: str, **measured_on: Any
+) -> Protocol:
+  """The protocol of a file of predictions of which only the name is known.
+
+  Args:
+    predictions: the name.
+    measured_on: further fields, of whom it was measured on.
+  """
   return Protocol(
     dataset=dataset,
     split=split,
@@ -171,6 +199,7 @@ def unknown(dataset: str, split: str, *, predictions: str) -> Protocol:
     decoder=None,
     scales=None,
     nms=None,
+    **measured_on,
   )
 
 

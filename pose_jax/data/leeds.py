@@ -114,6 +114,7 @@ def _open(name, source, split, boxes, joints, numbers, vis_of_flag):
     is_crowd=np.zeros(len(numbers), bool),
     score=np.ones(len(numbers), np.float32),
     box_source=boxes,
+    area_source="box round the labelled keypoints",
   )
   return Dataset(name, split, people, source)
 

@@ -87,6 +87,7 @@ def people_from_columns(
       is_crowd=np.zeros(len(names), bool),
       score=np.ones(len(names), np.float32),
       box_source=box_source,
+      area_source="box round the labelled keypoints",
       head_size=head_size.astype(np.float32),
     )
   except DataError as error:

@@ -34,6 +34,7 @@ class People:
     is_crowd: the row is a region of people, not one person.
     score: of the box; 1 where a human drew it.
     box_source: where boxes come from, for the protocol of a score.
+    area_source: likewise the areas.
     head_size: PCKh's reference length, image pixels; 0 where unknown (the
       default).
     repeats: how often an epoch of training shows the person, 1 by default; a
@@ -56,6 +57,7 @@ class People:
   is_crowd: Bool[np.ndarray, "N"]
   score: Float32[np.ndarray, "N"]
   box_source: str = "ground truth"
+  area_source: str = "annotated"
   head_size: Float32[np.ndarray, "N"] | None = None
   repeats: Float32[np.ndarray, "N"] | None = None
 
@@ -219,10 +221,12 @@ def concatenate(tables: Sequence[People]) -> People:
   joined["image_index"] = np.concatenate(
     [t.image_index + np.int32(o) for t, o in zip(tables, offsets, strict=True)]
   )
-  sources = dict.fromkeys(table.box_source for table in tables)
+  box_sources = dict.fromkeys(table.box_source for table in tables)
+  area_sources = dict.fromkeys(table.area_source for table in tables)
   return People(
     skeleton=tables[0].skeleton,
     image_names=tuple(n for table in tables for n in table.image_names),
-    box_source=" + ".join(sources),
+    box_source=" + ".join(box_sources),
+    area_source=" + ".join(area_sources),
     **joined,
   )

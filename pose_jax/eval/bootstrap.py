@@ -83,12 +83,14 @@ class Comparison:
 
   Each row answers for itself: of twenty scores without any difference one is
   expected to look like one. Decide beforehand which score is to be believed.
+  num_alone counts images where only the first, only the second predicts.
   """
 
   rows: tuple[Difference, ...]
   num_images: int
   num_samples: int
   seed: int
+  num_alone: tuple[int, int] = (0, 0)
 
   def describe(self) -> str:
     """A table of all scores, and the verdict on the first."""
@@ -108,6 +110,13 @@ class Comparison:
       f"{self.num_samples} resamples of {self.num_images} images, seed "
       f"{self.seed}"
     )
+    a, b = self.rows[0].names
+    for name, other, num in zip((a, b), (b, a), self.num_alone, strict=True):
+      if num:
+        lines.append(
+          f"careful: in {num} images {name} predicts people and {other} "
+          "nobody; if that is a run cut short, the difference says nothing"
+        )
     return "\n".join([*lines, self.rows[0].verdict()])
 
 
@@ -206,7 +215,14 @@ def compare(
     num_images=len(people.image_ids),
     num_samples=num_samples,
     seed=seed,
+    num_alone=_num_alone(a, b),
   )
+
+
+def _num_alone(a: Predictions, b: Predictions) -> tuple[int, int]:
+  """Images in which only a, and only b, predicts somebody."""
+  images_a, images_b = (set(side.image_ids.tolist()) for side in (a, b))
+  return len(images_a - images_b), len(images_b - images_a)
 
 
 def p_value(differences: Float[np.ndarray, "B"]) -> float:

@@ -98,7 +98,7 @@ def render(page: Page) -> str:
       "".join(_table(t) for t in page.tables if not t.wide),
       _curves(page.curves),
     ),
-    *(_table(t) for t in page.tables if t.wide),
+    *(f"<section>{_table(t)}</section>" for t in page.tables if t.wide),
     *(_gallery(g) for g in page.galleries if g.pictures),
     *(_section(section) for section in page.sections),
     _reading(page.reading),

@@ -69,7 +69,14 @@ def tables(findings: Findings) -> Iterator[page.Table]:
       findings, "similarity", 1, "Similarity to the annotation, 0 to 1"
     )
   if any("AP" in row for row in findings.keypoints):
-    yield _keypoint_table(findings, "AP", 1, "AP of each keypoint alone")
+    yield _keypoint_table(
+      findings,
+      "AP",
+      1,
+      "AP of each keypoint alone",
+      note="As if nothing but this keypoint were annotated: OKS is its "
+      "similarity, and people who lack it are left out.",
+    )
   limbs = [n for n in scores if n.startswith("PCP_strict")]
   if limbs:
     yield page.Table(
@@ -92,8 +99,10 @@ def tables(findings: Findings) -> Iterator[page.Table]:
       "Ways of measuring, one pass over the pictures",
       tuple(findings.ways[0]),
       tuple(tuple(row) for row in findings.ways[1:]),
-      "The first row is what the rest of the page shows. What all rows have in "
-      "common stands at the top.",
+      "The first row is what the rest of the page shows. What all rows have "
+      "in common stands at the top. Moved boxes: the centre by up to this "
+      "share of the box's width and height, each side longer or shorter by up "
+      "to as much, at random.",
       wide=True,
     )
   yield page.Table(
@@ -128,7 +137,12 @@ def _every_score(findings: Findings) -> page.Table:
 
 
 def _keypoint_table(
-  findings: Findings, key: str, times: int, title: str, total: str = ""
+  findings: Findings,
+  key: str,
+  times: int,
+  title: str,
+  total: str = "",
+  note: str = "",
 ) -> page.Table:
   """One row per group: left, right, their mean, and how many are labelled.
 
@@ -157,7 +171,7 @@ def _keypoint_table(
     if f"{total}_mean" in findings.scores:
       mean = _times(findings.scores[f"{total}_mean"], times)
       rows.append(("mean of the keypoints", "", "", mean, count))
-  note = "Left and right are the person's own."
+  note = f"Left and right are the person's own. {note}".strip()
   if key == "similarity":
     note += (
       " Similarity is a keypoint's term of COCO's OKS: 1 is exact, and each "

@@ -260,3 +260,16 @@ def test_too_few_images_or_resamples(make_people):
   crowds = dataclasses.replace(people, is_crowd=np.ones(4, bool))
   with pytest.raises(ValueError, match="nobody in the ground truth"):
     bootstrap.compare(crowds, _predict(people), _predict(people))
+
+
+def test_a_file_cut_short_is_told(make_crowd):
+  people, a = make_crowd(1)
+  kept = np.unique(a.image_ids)[: len(np.unique(a.image_ids)) // 2]
+  half = a.select(np.isin(a.image_ids, kept))
+  num = len(np.unique(a.image_ids)) - len(kept)
+  found = bootstrap.compare(people, a, half, num_samples=40)
+  assert found.num_alone == (num, 0)
+  assert f"careful: in {num} images A predicts people" in found.describe()
+  assert (
+    "careful" not in bootstrap.compare(people, a, a, num_samples=40).describe()
+  )
