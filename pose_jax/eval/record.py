@@ -16,6 +16,9 @@ from pose_jax.eval.predictions import from_results
 from pose_jax.pages import findings as findings_lib
 from pose_jax.pages import report
 
+NOISE_SCORES = (  # what the curve of box noise shows, where measured
+  *("AP", "AP50", "AR", "PCK@0.2", "PCKh@0.5", "PCP_strict@0.5"),
+)
 NUM_PICTURES = 8  # random and as many worst people that are drawn
 
 
@@ -175,7 +178,10 @@ def _box_noise(found) -> tuple[tuple[float, dict], ...]:
     return is_of_people and tested(protocol) == tested(first)
 
   moved = [
-    (evaluation.protocol.box_noise, evaluation.scores)
+    (
+      evaluation.protocol.box_noise,
+      {k: v for k, v in evaluation.scores.items() if k in NOISE_SCORES},
+    )
     for evaluation in found
     if is_alike(evaluation.protocol)
   ]

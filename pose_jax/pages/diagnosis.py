@@ -270,7 +270,9 @@ def _rounded(top: float) -> float:
 
 
 def _calibration(name: str, r: Reliability) -> str:
-  error = "n/a" if r.error is None else f"{r.error:.3f}"
+  error = "not defined, some lie outside 0 to 1"
+  if r.error is not None:
+    error = f"{r.error:.3f}"
   rank = "n/a" if r.rank_correlation is None else f"{r.rank_correlation:.2f}"
   return f"{name}: calibration error {error}, rank correlation {rank}."
 

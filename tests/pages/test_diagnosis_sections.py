@@ -91,7 +91,7 @@ def test_every_number_given_is_on_the_page():
     *("1,234 people", "1 person is not found", "17 predictions are of nobody"),
     *("23 of somebody", "0.501", "0.011", "0.022", "0.523", "0.600"),
     *("+0.005", "+0.013", "0.250 (3)", "0.750 (40)"),
-    *("error 0.123", "correlation 0.87", "error n/a", "0.400"),
+    *("error 0.123", "correlation 0.87", "error not defined", "0.400"),
   ):
     assert part in words, part
   assert "146 labelled keypoints" in words and "miss 3.4 %" in words
