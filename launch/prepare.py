@@ -8,17 +8,19 @@
           [--skeleton=FILE.toml]
   mpii    DIR has {train,valid}.json or annot/{train,valid}.json, and images/;
           the official release: --annotations=mpii_human_pose_v1_u12_1.mat
-  lsp     DIR has lsp/joints.mat and lsp/images
-  lspet   DIR has lspet/joints.mat and lspet/images
+  lsp     DIR has joints.mat and images/, or lsp/joints.mat and lsp/images/
+  lspet   likewise, or in lspet/
   drawn   --num_images=N --seed=S; drawn in DIR
 
 Without --split all splits that are there. Configs then take data_dir instead
-of root: --config.data.train.data_dir=DIR. Every image is decoded once; broken
-ones are skipped and listed in skipped.json. Killed and started again, it goes
-on where it was; what is finished is not written again.
+of root: --config.data.train.data_dir=DIR; what else names the set is printed at
+the end. Every image is decoded once; broken ones are skipped and listed in
+skipped.json. Killed and started again, it goes on where it was; what is
+finished is not written again.
 """
 
 import pathlib
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +32,7 @@ from launch.mistakes import ConfigError, suggest
 from launch.progress import ProgressBar
 from pose_jax.data import counts
 from pose_jax.data.builders import write_prepared
-from pose_jax.data.datasets import DATASETS, prepared_as
+from pose_jax.data.datasets import DATASETS, PreparedAs, prepared_as
 from pose_jax.data.leeds import BOXES
 from pose_jax.data.people import DataError, Dataset
 from pose_jax.data.prepared import SKIPPED, VERSION, set_folder
@@ -194,6 +196,16 @@ def _prepare(section: Mapping[str, Any]) -> None:
       f"{title}: {info.num_skipped} broken images skipped, with their people; "
       f"{folder / SKIPPED} lists them"
     )
+  _say(f"use it with {_use(prepared)} (or data.eval)")
+
+
+def _use(prepared: PreparedAs) -> str:
+  """Flags of a run that takes the set for training."""
+  values = {"data_dir": _DATA_DIR.value} | dict(prepared.values)
+  return " ".join(
+    f"--config.data.train.{key}={shlex.quote(str(value))}"
+    for key, value in values.items()
+  )
 
 
 def _compare(dataset: Dataset) -> str:

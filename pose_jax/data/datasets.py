@@ -30,13 +30,14 @@ def open_dataset(
   Args:
     section: `name` (a key of DATASETS, or several joined by "+") and `root`;
       `annotations` and `images` below root (coco); `split` and `boxes` (lsp,
-      lspet: in folders of these names below root); `split` (mpii, in
+      lspet, in root or a folder of this name there); `split` (mpii, in
       root or a folder of this name there: of the JSON lists, or of the
       release if `annotations` names its .mat; `images` if the folder of
       images is called something else); `num_images` and `seed`
       (drawn: drawn below root on first use; `progress`, called with pictures
       done and wanted, is optional). With `data_dir` the set is opened from
-      what `launch.prepare` wrote there, and root is not needed; with
+      what `launch.prepare` wrote there, and root is not needed (nor are a
+      coco file's annotations and images, where there is a split); with
       `check_images` False a missing image is found when it is read; with
       `clip_boxes` False boxes stay as a coco file has them.
       `weights`, how often an epoch shows the people of each member, become
@@ -83,7 +84,7 @@ def _open_member(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
     section["data_dir"],
     section["name"],
     wanted.split,
-    options=wanted.options,
+    options=wanted.demanded,
     flags=wanted.flags,
   )
   if section["name"] == "drawn":
@@ -99,11 +100,16 @@ class PreparedAs:
     split: folder of its split.
     options: what its table depends on besides.
     flags: that `launch.prepare` needs, besides the folders.
+    demanded: those of the options that the set must have been made with; of
+      the others the split alone decides.
+    values: of a section that names the set, besides data_dir.
   """
 
   split: str
   options: Mapping[str, str]
   flags: str
+  demanded: Mapping[str, str]
+  values: Mapping[str, str | int]
 
 
 def prepared_as(section: Mapping[str, Any]) -> PreparedAs:
@@ -117,29 +123,43 @@ def prepared_as(section: Mapping[str, Any]) -> PreparedAs:
   name, split = section["name"], section.get("split")
   if name == "drawn":
     folder = _drawn_folder(section)
-    flags = f"--num_images={section['num_images']} --seed={section['seed']}"
-    return PreparedAs(folder, {}, flags)
+    values = {key: section[key] for key in ("num_images", "seed")}
+    return PreparedAs(folder, {}, _flags(values), {}, values)
   if name == "coco":
-    annotations = section.get("annotations") or ""
-    stem = pathlib.Path(annotations).stem
-    if not (split or stem):
-      raise ValueError("dataset coco needs split or annotations")
-    flags = f"--split={split or stem}"
-    if annotations not in ("", f"annotations/person_keypoints_{split}.json"):
-      images = section.get("images") or "."
-      flags += f" --annotations={annotations} --images={images}"
-    return PreparedAs(
-      split or stem, {"annotations": stem} if stem else {}, flags
-    )
+    return _coco_prepared_as(section)
   split, boxes = split or "train", section.get("boxes") or "keypoints"
+  values: dict[str, str | int] = {"split": split}
+  options = {}
+  if name in ("lsp", "lspet"):
+    values["boxes"] = options["boxes"] = boxes
   if name == "mpii" and section.get("annotations"):
-    mat = section["annotations"]
-    flags = f"--split={split} --annotations={mat}"
-    options = {"annotations": pathlib.Path(mat).stem}
-    return PreparedAs(f"release_{split}", options, flags)
-  if name not in ("lsp", "lspet"):
-    return PreparedAs(split, {}, f"--split={split}")
-  return PreparedAs(split, {"boxes": boxes}, f"--split={split} --boxes={boxes}")
+    values["annotations"] = section["annotations"]
+    options["annotations"] = pathlib.Path(section["annotations"]).stem
+    split = f"release_{split}"
+  return PreparedAs(split, options, _flags(values), options, values)
+
+
+def _coco_prepared_as(section: Mapping[str, Any]) -> PreparedAs:
+  """The split decides: a config's own default file is that of another."""
+  split, annotations = section.get("split"), section.get("annotations") or ""
+  stem = pathlib.Path(annotations).stem
+  if not (split or stem):
+    raise ValueError("dataset coco needs split or annotations")
+  values = {"split": split or stem}
+  making = values
+  if annotations not in ("", f"annotations/person_keypoints_{split}.json"):
+    is_its_own = stem.endswith(values["split"])
+    images = section.get("images") or "."
+    making = values | {
+      "annotations": annotations if is_its_own else "FILE",
+      "images": images if is_its_own else "FOLDER",
+    }
+  options = {"annotations": stem} if stem else {}
+  return PreparedAs(values["split"], options, _flags(making), {}, values)
+
+
+def _flags(values: Mapping[str, str | int]) -> str:
+  return " ".join(f"--{key}={value}" for key, value in values.items())
 
 
 def _root(section: Mapping[str, Any]) -> pathlib.Path:
@@ -148,6 +168,13 @@ def _root(section: Mapping[str, Any]) -> pathlib.Path:
       f"dataset {section['name']} needs root, the folder of its files"
     )
   return pathlib.Path(section["root"])
+
+
+def _folder(section: Mapping[str, Any]) -> pathlib.Path:
+  """The set's own folder: root, or one of the set's name there."""
+  root = _root(section)
+  below = root / section["name"]
+  return below if below.is_dir() else root
 
 
 def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
@@ -168,8 +195,7 @@ def _coco(section: Mapping[str, Any], skeleton: Skeleton) -> Dataset:
 
 
 def _mpii(section: Mapping[str, Any], _: Skeleton) -> Dataset:
-  root = _root(section)
-  root = root / "mpii" if (root / "mpii").is_dir() else root
+  root = _folder(section)
   split, annotations = section.get("split"), section.get("annotations") or ""
   images = root / (section.get("images") or "images")
   check_images = section.get("check_images", True)
@@ -208,10 +234,10 @@ def _drawn_split(section: Mapping[str, Any]) -> str:
   return f"{section.get('split') or ''} {pictures}".strip()
 
 
-def _leeds(open_it: Callable[..., Dataset], folder: str):
+def _leeds(open_it: Callable[..., Dataset]):
   def open_section(section: Mapping[str, Any], _: Skeleton) -> Dataset:
     return open_it(
-      _root(section) / folder,
+      _folder(section),
       section.get("split") or "train",
       boxes=section.get("boxes") or "keypoints",
       check_images=section.get("check_images", True),
@@ -222,8 +248,8 @@ def _leeds(open_it: Callable[..., Dataset], folder: str):
 
 DATASETS: dict[str, Callable[[Mapping[str, Any], Skeleton], Dataset]] = {
   "coco": _coco,
-  "lsp": _leeds(open_lsp, "lsp"),
-  "lspet": _leeds(open_lspet, "lspet"),
+  "lsp": _leeds(open_lsp),
+  "lspet": _leeds(open_lspet),
   "mpii": _mpii,
   "drawn": _drawn,
 }

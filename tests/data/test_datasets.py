@@ -193,3 +193,22 @@ def test_mpiis_release_is_prepared_apart_from_its_json():
   assert release.split == "release_train"
   assert release.options == {"annotations": "release"}
   assert release.flags == "--split=train --annotations=annot/release.mat"
+  assert release.demanded == release.options
+
+
+@pytest.mark.parametrize("name, split", [("lsp", "test"), ("lspet", "val")])
+def test_root_is_the_sets_folder_or_the_one_above(shared_data, name, split):
+  above = dict(name=name, root=str(shared_data), split=split)
+  own = above | {"root": str(shared_data / name)}
+  np.testing.assert_array_equal(
+    open_dataset(own).people.kpts_xy_img, open_dataset(above).people.kpts_xy_img
+  )
+
+
+def test_the_joints_that_are_missing_are_those_looked_for(tmp_path):
+  section = dict(name="lsp", root=str(tmp_path))
+  with pytest.raises(DataError, match=f"^{tmp_path}/joints.mat does not exist"):
+    open_dataset(section)
+  (tmp_path / "lsp").mkdir()
+  with pytest.raises(DataError, match=f"^{tmp_path}/lsp/joints.mat does not"):
+    open_dataset(section)

@@ -70,6 +70,14 @@ def test_coco_is_the_same_raw_and_prepared(section, prepared):
   assert_same_set(open_dataset(section), open_dataset(short))
 
 
+def test_a_configs_own_file_plays_no_part_in_a_prepared_split(prepared):
+  other = prepared | dict(
+    annotations="annotations/person_keypoints_train2017.json",
+    images="train2017",
+  )
+  assert_same_set(open_dataset(prepared), open_dataset(other))
+
+
 def test_drawn_people_are_the_same_raw_and_prepared(tmp_path):
   section = dict(name="drawn", root=str(tmp_path), num_images=3, seed=4)
   prepare(section, tmp_path / "out")
@@ -85,6 +93,15 @@ def test_leeds_is_the_same_raw_and_prepared(shared_data, tmp_path, name, split):
   prepare(section, tmp_path)
   prepared = dict(name=name, data_dir=str(tmp_path), split=split)
   assert_same_set(open_dataset(section), open_dataset(prepared))
+
+
+def test_the_values_of_a_prepared_set_open_it(section, prepared, tmp_path):
+  drawn = dict(name="drawn", root=str(tmp_path), num_images=2, seed=4)
+  prepare(drawn, prepared["data_dir"])
+  for raw in (section, drawn):
+    values = prepared_as(raw).values
+    short = dict(name=raw["name"], data_dir=prepared["data_dir"], **values)
+    assert_same_set(open_dataset(raw), open_dataset(short))
 
 
 def test_raw_and_prepared_sets_can_be_joined(shared_data, tmp_path):
@@ -140,7 +157,11 @@ def test_what_is_not_prepared_names_the_command(prepared, tmp_path):
     ),
     (
       prepared | {"split": "val"},
-      "--split=val --annotations=annotations.json --images=images",
+      "--split=val --annotations=FILE --images=FOLDER",
+    ),
+    (
+      prepared | {"annotations": "of_mine.json"},
+      "--split=mine --annotations=of_mine.json --images=images",
     ),
     (
       dict(
@@ -159,11 +180,7 @@ def test_what_is_not_prepared_names_the_command(prepared, tmp_path):
     open_dataset(dict(name="coco", data_dir=str(tmp_path)))
 
 
-def test_a_table_made_with_other_options_is_refused(prepared, shared_data):
-  with pytest.raises(
-    DataError, match="with annotations=annotations, but annotations=other is"
-  ):
-    open_dataset(prepared | {"annotations": "other.json"})
+def test_a_table_made_with_other_boxes_is_refused(prepared, shared_data):
   data_dir = prepared["data_dir"]
   prepare(dict(name="lsp", root=str(shared_data), split="test"), data_dir)
   with pytest.raises(DataError, match="boxes=keypoints, but boxes=image is"):

@@ -89,6 +89,10 @@ def test_kill_9_at_any_moment_then_the_same_set(tmp_path, many, environment):
   assert files(parent / "1.0.0") == unbroken and len(unbroken) == 10
   out = run("prepare", *own(many, tmp_path / "out"), environment=environment)
   assert "already prepared" in out
+  assert out.splitlines()[-1] == (
+    f"use it with --config.data.train.data_dir={tmp_path / 'out'} "
+    "--config.data.train.split=own (or data.eval)"
+  )
 
 
 def test_broken_images_are_told(tmp_path, many, environment):
