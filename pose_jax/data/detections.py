@@ -72,7 +72,8 @@ def read_boxes(
     min_score: boxes of a lower score are left out.
   Raises:
     DataError: if the file is missing or no list, an entry is faulty (named by
-      its place in the file), or no box at all is left.
+      its place in the file; a size below 0 is a fault), or no box at all is
+      left.
   """
   path = pathlib.Path(path)
   boxes = entries.load(path, "detections file")
@@ -88,6 +89,11 @@ def read_boxes(
   box = entries.vectors(*column, "bbox", 4, path)
   is_here = is_person & (image_index >= 0)
   is_sure = is_here & (score >= min_score)
+  is_turned = (box[:, 2:] < 0).any(1)
+  if is_turned.any():
+    row = int(np.flatnonzero(is_turned)[0])
+    fault = f"has bbox {boxes[row]['bbox']!r}: width or height is below 0"
+    raise entries.faulty(*column, row, fault, path)
   kept = np.flatnonzero(is_sure)
   box = cut_boxes(box[kept], people.image_hw[image_index[kept]])
   has_extent = (box[:, 2:] >= 1).all(1)

@@ -75,6 +75,7 @@ def test_what_is_left_out_is_counted(people, write):
         box(image_id=7),
         box(category_id=18),
         box(bbox=(127.5, 0, 50, 50)),
+        box(bbox=(10, 20, 0, 40)),
         box(bbox=(100, 90, 50, 60), score=0.3),
       ]
     ),
@@ -84,14 +85,14 @@ def test_what_is_left_out_is_counted(people, write):
   table = boxes.people
   assert boxes.describe() == (
     "2 boxes from detections boxes.json; left out: 1 of other categories, 1 "
-    "in images that are not in the data set, 1 of low score, 1 of less than a "
+    "in images that are not in the data set, 1 of low score, 2 of less than a "
     "pixel"
   )
   np.testing.assert_array_equal(table.image_ids[table.image_index], [105, 100])
   np.testing.assert_array_equal(
     table.box_xywh_img, [[0, 0, 15, 24], [100, 90, 28, 6]]
   )
-  np.testing.assert_array_equal(table.person_ids, [2, 6])
+  np.testing.assert_array_equal(table.person_ids, [2, 7])
   np.testing.assert_array_equal(table.area, [360, 168])
   assert table.box_source == "detections boxes.json"
   assert len(read_boxes(write([box()] * 3), people).people) == 3
@@ -103,6 +104,14 @@ def test_what_is_left_out_is_counted(people, write):
     ({"bbox": [1, 2, 3]}, "box entry 1 has 3 numbers in bbox, wanted 4"),
     ({"bbox": None}, "box entry 1 has 1 numbers in bbox, wanted 4"),
     ({"bbox": [1, 2, 3, "4"]}, r"box entry 1 has bbox .*'4'\], wanted numbers"),
+    (
+      {"bbox": [9, 8, 7, -1]},
+      r"box entry 1 has bbox \[9, 8, 7, -1\], .*below 0",
+    ),
+    (
+      {"bbox": [9, 8, -7, 1], "category_id": 3},
+      "box entry 1 has bbox .*below 0",
+    ),
     ({"score": float("nan")}, "box entry 1 has score nan, wanted a finite"),
     ({"score": "high"}, "box entry 1 has score 'high', wanted a number"),
     ({"image_id": "100"}, "box entry 1 has image_id '100', wanted a whole"),
