@@ -219,6 +219,8 @@ def _compare(dataset: Dataset) -> str:
   published = counts.published(*key)
   if published is None:
     return "no published counts to compare with"
+  if found is None and published.is_ours:
+    return "as this repository's rule splits the published set"
   if found is None:
     return "as published"
   if _SUBSET.value:
