@@ -10,6 +10,7 @@ exit status is 0 unless --strict is given and data are wrong for certain.
 """
 
 import json
+import os
 import pathlib
 import sys
 import time
@@ -25,7 +26,7 @@ from pose_jax.data.datasets import open_members
 from pose_jax.data.findings import KINDS
 from pose_jax.data.images import decode
 from pose_jax.data.people import DataError, Dataset
-from pose_jax.data.prefetch import num_processors
+from pose_jax.data.processors import num_processors
 from pose_jax.data.survey import Survey, survey
 from pose_jax.pages import inspection as inspection_page
 from pose_jax.skeleton import Skeleton
@@ -98,9 +99,9 @@ def main() -> None:
   )
   seconds = time.perf_counter() - started
   content = found.as_json() | {"seconds": round(seconds, 1)}
-  (folder / "inspection.json").write_text(json.dumps(content, indent=1) + "\n")
   page = inspection_page.render(found, _reader(found), seconds=seconds)
-  (folder / "inspection.html").write_text(page, encoding="utf-8")
+  _write(folder / "inspection.json", json.dumps(content, indent=1) + "\n")
+  _write(folder / "inspection.html", page)
   print(_summary(found), flush=True)
   print(f"report: {folder / 'inspection.html'}", flush=True)
   if _STRICT.value and found.is_faulty:
@@ -165,6 +166,13 @@ def _reader(found: Survey):
     return decode(images.read(i), images.name(i))
 
   return read
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+  """All of it or, killed on the way, what was there before."""
+  temporary = path.with_name(f".{path.name}.{os.getpid()}")
+  temporary.write_text(text, encoding="utf-8")
+  os.replace(temporary, path)
 
 
 def _summary(found: Survey) -> str:

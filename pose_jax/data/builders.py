@@ -49,6 +49,7 @@ from pose_jax.data.prepared import (
   read_info,
   set_folder,
 )
+from pose_jax.data.processors import num_processors
 from pose_jax.data.shards import Skipped, checked_images, write_shards
 
 Progress = Callable[[int, int], None]
@@ -226,7 +227,7 @@ class PeopleBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Examples of the images in `rows`; adds what is broken to `skipped`."""
     dataset = self._plan.dataset
     images = checked_images(
-      dataset.images, rows, skipped, num_threads=os.cpu_count() or 1
+      dataset.images, rows, skipped, num_threads=num_processors()
     )
     for row, data, hw in images:
       people = dataset.people

@@ -1,12 +1,13 @@
 """Batches ahead of time, in threads or worker processes (grain)."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import grain
 from absl import flags
+
+from pose_jax.data.processors import num_processors
 
 
 def prefetched(
@@ -61,10 +62,3 @@ def _closing(iterator) -> Iterator[Any]:
 def _start_worker(*_):
   """One OpenCV thread per caller: batches already run side by side."""
   cv2.setNumThreads(1)
-
-
-def num_processors() -> int:
-  """Processors that this process may use."""
-  if hasattr(os, "sched_getaffinity"):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1

@@ -51,6 +51,8 @@ def test_faults_are_reported_and_strict_fails(tmp_path, pictures, environment):
   assert {copy["image"], copy["other"]["image"]} == set(names[2:4])
   html = (tmp_path / "out/inspection.html").read_text()
   assert html.startswith("<!doctype html") and "<img " in html
+  written = {path.name for path in (tmp_path / "out").iterdir()}
+  assert written == {"inspection.json", "inspection.html"}
   run("inspect_data", *typed, "--strict", environment=environment, status=1)
 
 
