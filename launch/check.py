@@ -122,11 +122,13 @@ def check_config(
   """
   mistakes = list(_keys(config, base.get_config(), ""))
   if not mistakes:
-    mistakes = [*_values(config), *data_mistakes(config, parts)]
-  if not mistakes:
-    mistakes = list(_together(config, is_training="train" in parts))
-  if mistakes:
-    raise ConfigError("; ".join(mistakes))
+    mistakes = list(_values(config))
+    are_values_right = not mistakes
+    mistakes += data_mistakes(config, parts)
+    if are_values_right:
+      mistakes += _together(config, is_training="train" in parts)
+  if mistakes:  # two data sets may share one, which is said once
+    raise ConfigError("; ".join(dict.fromkeys(mistakes)))
 
 
 def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
@@ -190,21 +192,19 @@ def _values(config: ConfigDict) -> Iterator[str]:
   for path in _FRACTIONS:
     if not 0 <= _at(config, path) <= 1:
       yield f"{path} is {_at(config, path)}: it must be between 0 and 1"
+  if len(config.data.crop_hw) != 2:
+    yield f"data.crop_hw is {config.data.crop_hw}: it must be (height, width)"
+  for name in ("mean_rgb", "std_rgb"):
+    if len(config.data[name]) != 3:
+      yield f"data.{name} is {config.data[name]}: it must be three numbers"
+  if min(config.data.std_rgb, default=1) <= 0:
+    yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
 
 
 def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
   """What values say together; their own factories know best."""
-  skeleton = find_skeleton(config.data.skeleton)
-  crop_hw = tuple(config.data.crop_hw)
-  if len(crop_hw) != 2:
-    yield f"data.crop_hw is {crop_hw}: it must be (height, width)"
-    return
-  try:
-    _frames(config, crop_hw)
-  except ValueError as error:
-    yield f"model, data: {error}"
-    return
   for what, make in (
+    ("model, data", lambda: _frames(config)),
     ("data.augmentation", lambda: Augmentation(**config.data.augmentation)),
     ("data.jitter", lambda: blur.check(config.data.jitter.blur_max_size)),
     ("data.jitter", lambda: blur.check(config.data.jitter.median_max_size)),
@@ -215,20 +215,22 @@ def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
       make()
     except ValueError as error:
       yield f"{what}: {error}"
-  for name in ("mean_rgb", "std_rgb"):
-    if len(config.data[name]) != 3:
-      yield f"data.{name} is {config.data[name]}: it must be three numbers"
-  if min(config.data.std_rgb) <= 0:
-    yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
+  try:
+    skeleton = find_skeleton(config.data.skeleton)
+    _frames(config)
+  except ValueError:  # told above, or by `data_mistakes`
+    return
   yield from eval_mistakes(config, skeleton, is_training=is_training)
-  if config.loss.ohkm_top_k > skeleton.num_keypoints:
+  num, top_k = skeleton.num_keypoints, config.loss.ohkm_top_k
+  if config.loss.name == "ohkm" and top_k > num:
     yield (
-      f"loss.ohkm_top_k is {config.loss.ohkm_top_k}: {skeleton.name} has "
-      f"{skeleton.num_keypoints} keypoints"
+      f"loss.ohkm_top_k is {top_k}: {skeleton.name} has {num} keypoints, so "
+      f"take at most as many: --config.loss.ohkm_top_k={num}"
     )
 
 
-def _frames(config: ConfigDict, crop_hw: tuple[int, int]) -> Frames:
+def _frames(config: ConfigDict) -> Frames:
+  crop_hw = tuple(config.data.crop_hw)
   return Frames(
     crop_hw,
     map_hw(config.model, crop_hw),

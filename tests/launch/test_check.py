@@ -89,7 +89,6 @@ def test_unknown_variants_are_answered_with_the_known():
       r"scale_factor must be in \[0, 1\)",
     ),
     ("loss.sigma_hm", 0.0, "above 0"),
-    ("loss.ohkm_top_k", 18, "coco17 has 17"),
     ("optimizer.name", "adamv", "did you mean adam"),
     ("optimizer.weight_decay", 1e-4, "use adamw"),
     ("schedule.name", "cosin", "did you mean cosine"),
@@ -175,6 +174,33 @@ def test_all_mistakes_are_listed_at_once():
     check_config(config)
   assert "eval.decoder" in str(caught.value)
   assert "optimizer.name" in str(caught.value)
+
+
+def test_mistakes_of_data_hide_no_others_and_none_is_said_twice():
+  config = load("lsp_resnet50")
+  config.data.crop_hw, config.optimizer.weight_decay = (100, 64), 0.1
+  with pytest.raises(ConfigError) as caught:
+    check_config(config)
+  said = str(caught.value)
+  assert "multiples of 32" in said and "use adamw" in said
+  assert said.count("data.train.root must be") == 1
+  config.data.crop_hw = (128,)
+  with pytest.raises(ConfigError, match=r"root must .*") as caught:
+    check_config(config)
+  assert "data.crop_hw is (128,): it must be (height, width)" in str(
+    caught.value
+  )
+
+
+def test_only_ohkm_must_find_as_many_keypoints_as_it_takes():
+  config = drawn()
+  config.loss.ohkm_top_k = 18
+  check_config(config)
+  config.loss.name = "ohkm"
+  with pytest.raises(
+    ConfigError, match="coco17 has 17 .*--config.loss.ohkm_top_k=17"
+  ):
+    check_config(config)
 
 
 def test_keys_must_be_those_of_the_base():

@@ -68,7 +68,7 @@ def test_a_part_that_is_not_opened_is_not_looked_at():
 def test_a_skeleton_may_be_a_file_and_its_mistakes_are_sentences(tmp_path):
   config = config_with()
   config.data.skeleton = str(SKELETONS / "mouse_top.toml")
-  config.loss.ohkm_top_k = 10
+  config.loss.update(name="ohkm", ohkm_top_k=10)
   with pytest.raises(ConfigError, match="mouse_top has 9 keypoints"):
     check_config(config)
   config.loss.ohkm_top_k = 9
