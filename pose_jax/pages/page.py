@@ -8,7 +8,7 @@ data (`Page`) and knows nothing of poses; report.py says what is on it.
 import base64
 import dataclasses
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -21,7 +21,11 @@ Cell = str | float | int | None
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """Columns and rows; numbers are set right-aligned, None as "n/a"."""
+  """Columns and rows; None is shown as "n/a".
+
+  The first column and columns of nothing but text are left-aligned, headers
+  too; a column with a number in it is right-aligned.
+  """
 
   title: str
   columns: tuple[str, ...]
@@ -154,9 +158,18 @@ def _column(parts: Sequence[Table | bars.Bars | chart.Chart]) -> str:
 
 
 def _table(table: Table) -> str:
-  head = "".join(f"<th>{_escape(name)}</th>" for name in table.columns)
+  classes = [
+    "" if all(isinstance(row[i], str) for row in table.rows) else " class=num"
+    for i in range(len(table.columns))
+  ]
+
+  def line(tag: str, texts: Iterable[str]) -> str:
+    cells = zip(texts, classes, strict=True)
+    return "".join(f"<{tag}{c}>{_escape(text)}</{tag}>" for text, c in cells)
+
+  head = line("th", table.columns)
   rows = "".join(
-    "<tr>" + "".join(_cell(value, table.decimals) for value in row) + "</tr>"
+    f"<tr>{line('td', (_text(value, table.decimals) for value in row))}</tr>"
     for row in table.rows
   )
   note = f"<p class=note>{_escape(table.note)}</p>" if table.note else ""
@@ -166,13 +179,12 @@ def _table(table: Table) -> str:
   )
 
 
-def _cell(value: Cell, decimals: int) -> str:
+def _text(value: Cell, decimals: int) -> str:
   if value is None:
-    return "<td class=num>n/a</td>"
+    return "n/a"
   if isinstance(value, str):
-    return f"<td>{_escape(value)}</td>"
-  text = f"{value:.{decimals}f}" if isinstance(value, float) else f"{value:,}"
-  return f"<td class=num>{text}</td>"
+    return value
+  return f"{value:.{decimals}f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _curves(curves: Sequence[chart.Chart]) -> str:
@@ -261,9 +273,9 @@ gap:34px;align-items:start}
 .pair>div:empty{display:none}.pair h2:not(:first-child){margin-top:28px}
 table{border-collapse:collapse;width:100%;font-size:14px;
 font-variant-numeric:tabular-nums}
-th,td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:right}
-th:first-child,td:first-child{text-align:left;padding-left:0}
-td:not(.num):not(:first-child){text-align:left}
+th,td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:left}
+.num:not(:first-child){text-align:right}
+th:first-child,td:first-child{padding-left:0}
 th{font-weight:500;color:var(--soft);font-size:13px}
 figure{margin:0}figcaption{font-size:13px;margin-top:5px}
 .chart{margin-bottom:26px}

@@ -106,7 +106,7 @@ def test_what_is_left_out_is_counted(people, write):
     ({"bbox": [1, 2, 3, "4"]}, r"box entry 1 has bbox .*'4'\], wanted numbers"),
     (
       {"bbox": [9, 8, 7, -1]},
-      r"box entry 1 has bbox \[9, 8, 7, -1\], .*below 0",
+      r"box entry 1 has bbox \[9, 8, 7, -1\]: .*below 0",
     ),
     (
       {"bbox": [9, 8, -7, 1], "category_id": 3},

@@ -1,6 +1,7 @@
 """Tests of page.py and chart.py: HTML that needs nothing and hides nothing."""
 
 import base64
+import dataclasses
 import html.parser
 import re
 
@@ -97,6 +98,25 @@ def test_numbers_appear_and_missing_ones_say_so():
   for part in ("0.7318", ">0.123<", ">n/a<", ">12,345<"):
     assert part in text
   assert "empty gallery" not in text
+
+
+def test_headers_align_as_their_cells_do():
+  table = page.Table(
+    "t",
+    ("who", "words", "number", "either", "missing"),
+    (("a", "x", 1, "not said", None), ("b", "y", 2.5, 7, None)),
+  )
+  text = page.render(dataclasses.replace(_page(), tables=(table,)))
+  for row in (
+    "<th>who</th><th>words</th><th class=num>number</th>"
+    "<th class=num>either</th><th class=num>missing</th>",
+    "<td>a</td><td>x</td><td class=num>1</td>"
+    "<td class=num>not said</td><td class=num>n/a</td>",
+    "<td>b</td><td>y</td><td class=num>2.500</td>"
+    "<td class=num>7</td><td class=num>n/a</td>",
+  ):
+    assert row in text
+  assert ".num:not(:first-child){text-align:right}" in text
 
 
 def test_inlined_picture_is_the_picture():
