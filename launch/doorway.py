@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
+from launch.config_file import WANTED, check_config_file, reason
 from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
@@ -33,6 +34,13 @@ PROCESS_ID = flags.DEFINE_integer(
   "process_id", None, "Which of them this one is, from 0.", lower_bound=0
 )
 
+_NO_VALUE = {  # what absl and ml_collections say -> what a flag wants
+  "invalid literal for int()": WANTED["int"],
+  "could not convert string to float": WANTED["float"],
+  "Non-boolean argument": WANTED["bool"],
+  "as tuple. If you": WANTED["tuple"],
+  "as a ConfigDict": "its keys one by one, --config.{}.KEY=VALUE",
+}
 _USERS = (
   ConfigError,
   SkeletonError,
@@ -60,56 +68,47 @@ def join_processes() -> None:
     raise ConfigError(str(error)) from error
 
 
-def _last_line(text: str) -> str:
-  """What an error in a config file says, without its traceback."""
+def flag_error(text: str) -> str:
+  """What absl says of a flag, in words."""
+  text = " ".join(text.split())
   if "Unknown command line flag 'config." in text:
     return (
-      f"{' '.join(text.split())}; values of a config can be changed where "
-      "--config=FILE gives one"
+      f"{text}; values of a config can be changed where --config=FILE gives one"
     )
-  if "Traceback" not in text:
-    return f"{' '.join(text.split())} (see --help)"
-  if "ValueError: " not in text:  # the file itself is broken: show where
-    return text
-  return "--config: " + text.rsplit("ValueError: ", 1)[1].strip()
+  typed = re.match(r"flag (--?\w[\w.]*)=(.*?): ", text)
+  for sign, wanted in _NO_VALUE.items():
+    if typed and sign in text:
+      name = re.sub("^--?config[.]", "", typed[1])
+      return f"{name}: wanted {wanted.format(name)}, got {typed[2]}"
+  return f"{text} (see --help)"
 
 
-def _check_config_file(argv: Sequence[str]) -> None:
-  """Fails with the nearest name if --config names no file.
-
-  ml_collections would say so only when the config is first looked at.
-  """
+def _check_config_files(argv: Sequence[str]) -> None:
+  """Fails if --config names no file, or one that gives no config."""
   for word, following in zip(argv, [*argv[1:], ""], strict=True):
     name, _, value = word.partition("=")
+    if name not in ("--config", "-config"):
+      continue
     path = (value or following).split(":")[0]
-    if name in ("--config", "-config") and not pathlib.Path(path).is_file():
+    if not pathlib.Path(path).is_file():
       known = sorted(pathlib.Path("configs").glob("[!_]*.py"))
       known = [str(p) for p in known if p.stem != "base"]
       fail(f"--config: there is no file {path!r}; {suggest(path, known)}")
-
-
-def _no_key(text: str) -> str:
-  """How ml_collections reports a key that a config does not have, in words."""
-  key = re.search(r"'(\w+)\\?'", text)
-  near = re.search(r'Did you mean \\*"([\w.]+)', text)
-  if key is None:
-    return f"--config: {' '.join(text.split())}"
-  return f"--config: there is no key {key[1]!r}; " + (
-    f"did you mean {near[1]}?" if near else "configs/base.py lists all keys"
-  )
+    try:
+      check_config_file(value or following)
+    except ConfigError as error:
+      fail(str(error))
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
   """absl's flag parsing, without tracebacks for what was typed."""
-  _check_config_file(argv)
+  _check_config_files(argv)
   try:
     return flags.FLAGS(list(argv))
   except flags.Error as error:
-    fail(_last_line(str(error)))
-  except (AttributeError, KeyError) as error:
-    fail(_no_key(str(error)))
-  except (TypeError, ValueError) as error:
-    fail(" ".join(f"--config: {error}".split()))
+    fail(flag_error(str(error)))
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    fail(f"--config: {reason(error)}")
 
 
 def run(

@@ -16,6 +16,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from configs import base
+from launch.config_file import reason
 from launch.mistakes import ConfigError
 from launch.progress import ProgressBar
 from pose_jax import parallel
@@ -75,6 +76,7 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
   try:
     saved = json.loads(path.read_text(encoding="utf-8"))
     config = base.get_config()
+    _check_sections(saved, config)
     # Another network has other keys than the default one.
     config.model = ConfigDict(_tuples(saved.pop("model")))
     config.update(_tuples(saved))
@@ -83,12 +85,25 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
       f"{workdir} holds no config.json: is it a folder that launch.train "
       "wrote? Else give --config"
     ) from error
-  except (ValueError, TypeError, KeyError) as error:
-    raise ConfigError(f"{path} cannot be read: {error}") from error
+  except (ValueError, TypeError, KeyError, AttributeError) as error:
+    raise ConfigError(
+      f"{path} cannot be read, it is damaged or of other code: "
+      f"{reason(error)}; another copy of it, or another --workdir, will do"
+    ) from error
   copy = workdir / _SKELETON
   if config.data.skeleton.endswith(".toml") and copy.is_file():
     config.data.skeleton = str(copy)
   return config.lock()
+
+
+def _check_sections(saved: Any, config: ConfigDict) -> None:
+  if not isinstance(saved, dict):
+    raise ValueError("it holds no sections")
+  for key, default in config.items():
+    if isinstance(default, ConfigDict) and not isinstance(
+      saved.get(key, {}), dict
+    ):
+      raise ValueError(f"its {key} is no section")
 
 
 def keep_skeleton(workdir: pathlib.Path, config: ConfigDict) -> None:

@@ -1,6 +1,7 @@
 """What is wrong with what a user asked for, in sentences."""
 
 import difflib
+import pathlib
 
 
 class ConfigError(ValueError):
@@ -13,3 +14,20 @@ def suggest(word: str, known) -> str:
   if close:
     return f"did you mean {close[0]}?"
   return f"it can be {', '.join(str(k) for k in known)}"
+
+
+def folder(flag: str, value: str) -> pathlib.Path:
+  """The folder that a flag names, to be made if it is not there.
+
+  Raises:
+    ConfigError: if a file stands in its way.
+  """
+  path = pathlib.Path(value)
+  for place in (path, *path.parents):
+    if place.exists():
+      if not place.is_dir():
+        raise ConfigError(
+          f"--{flag}={value}: {place} is a file, wanted a folder"
+        )
+      break
+  return path

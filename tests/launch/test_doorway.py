@@ -1,4 +1,4 @@
-"""What is said behind Ctrl-C."""
+"""What is said behind Ctrl-C, and of values that are none."""
 
 import os
 import pathlib
@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from launch.doorway import flag_error
 
 ROOT = pathlib.Path(__file__).parents[2]
 _COMMAND = """
@@ -35,3 +39,51 @@ def test_an_interrupted_command_says_only_what_is_true_of_it(options, sentence):
   )
   assert done.returncode == 2
   assert done.stderr == f"error: {sentence}\n"
+
+
+@pytest.mark.filterwarnings("ignore:the load_module")  # ml_collections
+@pytest.mark.parametrize(
+  "typed, sentence",
+  [
+    (
+      "config.schedule.batch_size=abc",
+      "schedule.batch_size: wanted a whole number, got abc",
+    ),
+    (
+      "config.schedule.batch_size=1.5",
+      "schedule.batch_size: wanted a whole number, got 1.5",
+    ),
+    (
+      "config.eval.flip_test=maybe: no",
+      "eval.flip_test: wanted true or false, got maybe",
+    ),
+    (
+      "config.optimizer.learning_rate=fast",
+      "optimizer.learning_rate: wanted a number, got fast",
+    ),
+    (
+      "config.data.crop_hw=(128, a",
+      "data.crop_hw: wanted values in brackets, (1, 2), got (128, a",
+    ),
+    (
+      "config.schedule=3",
+      "schedule: wanted its keys one by one, --config.schedule.KEY=VALUE, "
+      "got 3",
+    ),
+    ("people=many", "--people: wanted a whole number, got many"),
+    (
+      "people=0",
+      "flag --people=0: 0 is not a positive integer (see --help)",
+    ),
+  ],
+)
+def test_what_is_no_value_is_said_in_words(typed, sentence):
+  values = flags.FlagValues()
+  argv = ["command", "--config=configs/quickstart.py", f"--{typed}"]
+  config_flags.DEFINE_config_file(
+    "config", None, "", flag_values=values, sys_argv=argv
+  )
+  flags.DEFINE_integer("people", 1, "", lower_bound=1, flag_values=values)
+  with pytest.raises(flags.Error) as caught:
+    values(argv)
+  assert flag_error(str(caught.value)) == sentence

@@ -1,0 +1,110 @@
+"""Broken config files: a sentence each, with the place in the file."""
+
+import json
+
+import pytest
+
+from configs import base
+from launch.config_file import check_config_file
+from launch.experiment import read_config
+from launch.mistakes import ConfigError, folder
+
+START = """from configs import base
+def get_config(variant=""):
+  c = base.get_config().lock()
+"""
+
+
+def said_of(path, text, variant=""):
+  path.write_text(text)
+  with pytest.raises(ConfigError) as caught:
+    check_config_file(f"{path}{variant}")
+  return str(caught.value).replace(str(path), "FILE")
+
+
+@pytest.mark.parametrize(
+  "text, sentence",
+  [
+    ("x = 1\ndef get_config(:\n", "FILE, line 2: invalid syntax"),
+    ("\nimport nothing_such", "FILE, line 2: No module named 'nothing_such'"),
+    ("x = 1", "FILE has no get_config()"),
+    (
+      START + "  c.data.crop_hwx = 3",
+      "FILE, line 4: there is no key 'crop_hwx'; did you mean crop_hw?",
+    ),
+    (
+      START + "  c.data.update(xyz=3)",
+      "FILE, line 4: there is no key 'xyz'; configs/base.py lists all keys",
+    ),
+    (
+      START + "  return c.data.crop_hwx",
+      "FILE, line 4: there is no key 'crop_hwx'; did you mean crop_hw?",
+    ),
+    (
+      START + "  c.data.crop_hw = 3",
+      "FILE, line 4: crop_hw: wanted values in brackets, (1, 2), got 3",
+    ),
+    (
+      START + "  c.data = 3",
+      "FILE, line 4: data: wanted a section, got 3",
+    ),
+    (
+      START + "  return [].crop_hwx",
+      "FILE, line 4: AttributeError: 'list' object has no attribute 'crop_hwx'",
+    ),
+    (START + "  raise ValueError('too small')", "FILE, line 4: too small"),
+    (
+      START + "  c.name = 'mine'\n  return base.finish(c, variant)",
+      "FILE: mine has no variant 'tiny'; it has debug",
+    ),
+    (
+      START + "  return nobody",
+      "FILE, line 4: NameError: name 'nobody' is not defined",
+    ),
+    (
+      START + "  pass",
+      "FILE: get_config() gave None: it must return a ConfigDict",
+    ),
+  ],
+)
+def test_a_broken_file_is_told_in_a_sentence(tmp_path, text, sentence):
+  variant = ":tiny" if "base.finish" in text else ""
+  assert said_of(tmp_path / "mine.py", text, variant) == sentence
+
+
+def test_a_right_file_passes(tmp_path):
+  path = tmp_path / "mine.py"
+  path.write_text(START + "  return base.finish(c, variant)")
+  check_config_file(f"{path}:debug")
+
+
+@pytest.mark.parametrize(
+  "change, why",
+  [
+    (lambda text: text[:99], "line 1 column"),
+    (lambda text: "[1]", "it holds no sections"),
+    (lambda text: "{}", "there is no key 'model'"),
+    (lambda text: text.replace('"seed": 0', '"seed": "x"'), "seed: wanted a"),
+    (lambda text: text.replace('"coco17"', "17"), "skeleton: wanted a text"),
+    (lambda text: '{"model": 3}', "its model is no section"),
+    (lambda text: '{"model": {}, "data": 3}', "its data is no section"),
+  ],
+)
+def test_a_damaged_config_of_a_run_is_told_in_a_sentence(tmp_path, change, why):
+  text = json.dumps(json.loads(base.get_config().to_json_best_effort()))
+  (tmp_path / "config.json").write_text(text)
+  assert read_config(tmp_path).seed == 0
+  (tmp_path / "config.json").write_text(change(text))
+  with pytest.raises(ConfigError, match=f"cannot be read, it is .*{why}"):
+    read_config(tmp_path)
+  with pytest.raises(ConfigError, match="^[^ ]*config.json cannot be read"):
+    check_config_file(f"launch/saved_config.py:{tmp_path}")
+
+
+def test_a_file_is_no_folder(tmp_path):
+  (tmp_path / "file").write_text("")
+  for below in ("file", "file/a/b"):
+    with pytest.raises(ConfigError, match="workdir=.*file is a file, wanted a"):
+      folder("workdir", str(tmp_path / below))
+  new = tmp_path / "a" / "b"
+  assert folder("workdir", str(new)) == new and not new.exists()
