@@ -171,6 +171,7 @@ def _prepare(section: Mapping[str, Any]) -> None:
   _say(
     f"{title}: {len(dataset.people):,} people in {len(dataset.images):,} "
     f"images, {compared}"
+    + (f"; left out: {dataset.left_out}" if dataset.left_out else "")
   )
   start = time.monotonic()
   info, was_there = write_prepared(

@@ -38,6 +38,7 @@ def open_coco(
     images: folder that the file names are relative to.
     skeleton: what the file's keypoints are: the same names in the same
       order. Of several categories with keypoints, its `category` is read.
+      Annotations of the file's other categories are left out and counted.
     alternatives: skeletons that the file may have instead; the table has
       the one whose names are the file's.
     name: what reports call the dataset.
@@ -60,7 +61,7 @@ def open_coco(
   )
   category = _category(content, skeleton, path)
   skeleton = _skeleton(category, (skeleton, *alternatives), path)
-  persons = _persons(content, category, path)
+  persons, left_out = _persons(content, category, path)
   index = _image_index(persons, image_ids, path)
   keypoints = _keypoints(persons, skeleton, path)
   is_labelled = keypoints[..., 2:] > 0
@@ -93,7 +94,7 @@ def open_coco(
   source = FolderImages(pathlib.Path(images), people.image_names)
   if check_images:
     source.check()
-  return Dataset(name, split, people, source)
+  return Dataset(name, split, people, source, left_out)
 
 
 def _load(path: pathlib.Path) -> dict[str, Any]:
@@ -159,12 +160,26 @@ def _skeleton(
   )
 
 
-def _persons(content, category: dict, path: pathlib.Path) -> list[dict]:
-  """The annotations of one category."""
+def _persons(
+  content, category: dict, path: pathlib.Path
+) -> tuple[list[dict], str]:
+  """The annotations of one category, and how many others there are."""
   annotations = content["annotations"]
   kinds = entries.ints(annotations, "annotation", "category_id", path)
+  known = entries.ints(content["categories"], "category", "id", path)
+  is_lost = ~np.isin(kinds, known)
   wanted = entries.ints([category], "category", "id", path)[0]
-  return [a for a, k in zip(annotations, kinds, strict=True) if k == wanted]
+  if is_lost.any():
+    row = int(np.flatnonzero(is_lost)[0])
+    fault = (
+      f"has category_id {kinds[row]}, which is not among the file's "
+      f"categories: {category.get('name')!r} is {wanted}"
+    )
+    raise entries.faulty(annotations, "annotation", row, fault, path)
+  persons = [a for a, k in zip(annotations, kinds, strict=True) if k == wanted]
+  num = len(annotations) - len(persons)
+  of = "annotation" if num == 1 else "annotations"
+  return persons, f"{num:,} {of} of other categories" if num else ""
 
 
 def _image_index(persons, image_ids, path: pathlib.Path) -> np.ndarray:

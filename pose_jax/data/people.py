@@ -186,12 +186,17 @@ _ROW_FIELDS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-  """A table of people and the images it speaks of, row for row."""
+  """A table of people and the images it speaks of, row for row.
+
+  Attributes:
+    left_out: what the files have besides, in words; "" if nothing.
+  """
 
   name: str
   split: str
   people: People
   images: ImageSource
+  left_out: str = ""
 
   def __post_init__(self):
     if len(self.images) != len(self.people.image_names):

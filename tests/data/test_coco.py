@@ -75,8 +75,10 @@ def test_other_categories_are_left_out(make_coco):
     content["categories"].append(dict(id=7, name="dog"))
     content["annotations"][1]["category_id"] = 7
 
-  people = open_coco(*make_coco(edit=edit)).people
+  dataset = open_coco(*make_coco(edit=edit))
+  people = dataset.people
   assert len(people) == 11 and 1001 not in people.person_ids
+  assert dataset.left_out == "1 annotation of other categories"
 
 
 def hands(content):
@@ -93,7 +95,9 @@ HAND = dataclasses.replace(
 
 def test_the_skeleton_says_which_of_several_categories_is_read(make_coco):
   annotations, images = make_coco(edit=hands)
-  people = open_coco(annotations, images).people
+  dataset = open_coco(annotations, images)
+  assert dataset.left_out == "6 annotations of other categories"
+  people = dataset.people
   assert people.person_ids.tolist() == list(range(1001, 1012, 2))
   people = open_coco(annotations, images, skeleton=HAND).people
   assert people.person_ids.tolist() == list(range(1000, 1012, 2))
@@ -109,7 +113,8 @@ def test_a_files_only_category_may_be_called_anything(make_coco):
   annotations, images = make_coco(
     edit=lambda c: c["categories"][0].update(name="player")
   )
-  assert len(open_coco(annotations, images).people) == 12
+  dataset = open_coco(annotations, images)
+  assert len(dataset.people) == 12 and dataset.left_out == ""
 
 
 def test_names_in_another_order_are_refused_at_the_first(make_coco):
@@ -184,6 +189,9 @@ FAULTS = {
   ),
   "annotation 1002 has image_id 77, which is not among": put(
     "annotations", "image_id", 77
+  ),
+  r"annotation 1002 has category_id 4, which is not among .*'person' is 1": put(
+    "annotations", "category_id", 4
   ),
   "annotation entry 2 has no 'id'": drop("annotations", "id"),
   "annotation 1000.5 has id 1000.5, wanted a whole number": put(
