@@ -39,8 +39,13 @@ def true_hw(people: People, facts: ImageFacts) -> np.ndarray:
 
 
 def counts(people: People) -> dict[str, Any]:
-  """Numbers of a table: images, people, and keypoints by name."""
-  is_labelled = people.vis > 0
+  """Numbers of a table: images, people, and keypoints by name.
+
+  Hidden keypoints are None where none is flagged so: then the files do not say
+  which are visible.
+  """
+  is_labelled, is_hidden = people.vis > 0, people.vis == 1
+  is_said = is_hidden.any()
   used = np.unique(people.image_index)
   return {
     "images": len(people.image_names),
@@ -50,11 +55,11 @@ def counts(people: People) -> dict[str, Any]:
     "usable_people": int(people.is_usable().sum()),
     "crowds": int(people.is_crowd.sum()),
     "labelled": int(is_labelled.sum()),
-    "hidden": int((people.vis == 1).sum()),
+    "hidden": int(is_hidden.sum()) if is_said else None,
     "keypoints": {
       name: {
         "labelled": int(is_labelled[:, k].sum()),
-        "hidden": int((people.vis[:, k] == 1).sum()),
+        "hidden": int(is_hidden[:, k].sum()) if is_said else None,
       }
       for k, name in enumerate(people.skeleton.keypoints)
     },

@@ -54,6 +54,7 @@ class Survey:
     return {
       "parts": [
         {"name": d.name, "split": d.split, **counts(d.people)}
+        | ({"left_out": d.left_out} if d.left_out else {})
         for d in inspected
       ],
       "compared_with": [

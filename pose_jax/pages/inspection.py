@@ -1,9 +1,9 @@
 """The page of an inspection: counts, findings by kind, and their pictures."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from pose_jax.data.counts import published
+from pose_jax.data.counts import Counts, published
 from pose_jax.data.findings import KINDS, Finding
 from pose_jax.data.inspection import counts
 from pose_jax.data.people import Dataset
@@ -12,6 +12,7 @@ from pose_jax.pages import page
 from pose_jax.pages.finding_pictures import Reader, draw_finding
 
 _WITHOUT_PICTURE = ("missing_image", "broken_image", "counts", "flags")
+_NOT_SAID = "not said"  # by files that tell nothing of visibility
 _COUNTED = {"labelled": "labelled keypoints", "hidden": "hidden keypoints"}
 
 
@@ -48,6 +49,7 @@ def describe(dataset: Dataset) -> str:
     f"{dataset.name} {dataset.split}: {numbers['images']:,} images, "
     f"{numbers['people']:,} people, {numbers['usable_people']:,} of them "
     f"usable, {numbers['labelled']:,} keypoints"
+    + (f"; left out: {dataset.left_out}" if dataset.left_out else "")
   )
 
 
@@ -66,13 +68,24 @@ def _headline(survey: Survey) -> tuple[tuple[str, str], ...]:
 def _protocol(survey: Survey, seconds: float) -> tuple[tuple[str, str], ...]:
   inspected = survey.parts[: survey.num_inspected]
   others = [f"{d.name} {d.split}" for d in survey.parts[survey.num_inspected :]]
-  boxes = dict.fromkeys(d.people.box_source for d in inspected)
-  skeletons = dict.fromkeys(d.people.skeleton.name for d in inspected)
   return (
-    ("skeleton", ", ".join(skeletons)),
-    ("boxes", ", ".join(boxes)),
+    ("skeleton", _by_part(inspected, lambda d: d.people.skeleton.name)),
+    ("boxes", _by_part(inspected, lambda d: d.people.box_source)),
     ("images also compared with", ", ".join(others) or "no other set"),
     ("time", f"{seconds:.1f} s"),
+  )
+
+
+def _by_part(
+  datasets: Sequence[Dataset], told: Callable[[Dataset], str]
+) -> str:
+  """What holds for all parts, or for each what holds for it."""
+  texts = [told(dataset) for dataset in datasets]
+  if len(set(texts)) == 1:
+    return texts[0]
+  return "; ".join(
+    f"{dataset.name} {dataset.split}: {text}"
+    for dataset, text in zip(datasets, texts, strict=True)
   )
 
 
@@ -112,7 +125,8 @@ def _tables(survey: Survey, most: int) -> Iterator[page.Table]:
 def _count_table(datasets: Sequence[Dataset]) -> page.Table:
   rows = []
   columns = [counts(d.people) for d in datasets]
-  releases = [published(d.name, d.split) for d in datasets]
+  releases = [_released(dataset) for dataset in datasets]
+  has_releases = any(releases)
   names = {
     "images": "images",
     "people": "people",
@@ -121,20 +135,26 @@ def _count_table(datasets: Sequence[Dataset]) -> page.Table:
   for key in columns[0]:
     if key == "keypoints":
       continue
-    cells = [column[key] for column in columns]
+    cells = [_NOT_SAID if c[key] is None else c[key] for c in columns]
     known = [getattr(p, names.get(key, ""), None) for p in releases]
-    if any(known):
-      wanted = ", ".join("?" if n is None else f"{n:,}" for n in known)
-    else:
-      wanted = ""
-    rows.append((_COUNTED.get(key, key.replace("_", " ")), *cells, wanted))
+    wanted = ", ".join("?" if n is None else f"{n:,}" for n in known)
+    if has_releases:
+      cells.append(wanted if any(known) else "")
+    rows.append((_COUNTED.get(key, key.replace("_", " ")), *cells))
+  heads = [f"{d.name} {d.split}" for d in datasets]
   return page.Table(
     "Counts",
-    ("", *(f"{d.name} {d.split}" for d in datasets), "published"),
+    ("", *heads, *(["published"] if has_releases else [])),
     tuple(rows),
     "Usable people are no crowd, have a labelled keypoint and a box of at "
     "least a pixel.",
   )
+
+
+def _released(dataset: Dataset) -> Counts | None:
+  """Published numbers, not those of a split that is this repository's."""
+  found = published(dataset.name, dataset.split)
+  return None if found is None or found.is_ours else found
 
 
 def _keypoint_table(
@@ -146,8 +166,10 @@ def _keypoint_table(
     cells = []
     for column in columns:
       labelled, hidden = column[name]["labelled"], column[name]["hidden"]
-      share = 100 * hidden / labelled if labelled else None
-      cells += [labelled, share]
+      if hidden is None:
+        cells += [labelled, _NOT_SAID]
+      else:
+        cells += [labelled, 100 * hidden / labelled if labelled else None]
     rows.append((name.replace("_", " "), *cells))
   heads = []
   for dataset in datasets:

@@ -255,6 +255,12 @@ def test_counts_by_hand():
   assert got["keypoints"]["right_ankle"] == {"labelled": 1, "hidden": 0}
 
 
+def test_files_without_a_hidden_keypoint_do_not_say_what_is_hidden():
+  got = inspection.counts(make_people(standing(3)))
+  assert got["hidden"] is None
+  assert got["keypoints"]["neck"] == {"labelled": 3, "hidden": None}
+
+
 def test_grave_kinds_come_first_then_large_findings():
   findings = [
     Finding("limb", "", 2.0),

@@ -1,5 +1,6 @@
 """Tests of inspection_page.py and finding_pictures.py."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -17,7 +18,7 @@ from pose_jax.skeleton import LSP14
 GREY = np.full((120, 100, 3), 128, np.uint8)
 
 
-def _dataset(tmp_path, split="train", num=3):
+def _dataset(tmp_path, split="train", num=3, **changes):
   kpts = np.stack([np.arange(14) * 6.0 + 8, np.arange(14) * 7.0 + 10], 1)
   people = People(
     skeleton=LSP14,
@@ -33,6 +34,7 @@ def _dataset(tmp_path, split="train", num=3):
     is_crowd=np.zeros(num, bool),
     score=np.ones(num, np.float32),
   )
+  people = dataclasses.replace(people, **changes)
   return Dataset(
     "lsp", split, people, FolderImages(tmp_path, people.image_names)
   )
@@ -85,6 +87,65 @@ def test_a_clean_set_has_a_page_too(tmp_path):
   clean = Survey((_dataset(tmp_path),), 1, ())
   words = _words(inspection_page.render(clean, _read, seconds=1.0))
   assert "Inspection of lsp train" in words and "What was found" not in words
+
+
+def test_what_files_do_not_say_is_not_said(tmp_path):
+  vis = np.full((3, 14), 2, np.int8)
+  vis[1, 5] = 1
+  silent, telling = _dataset(tmp_path), _dataset(tmp_path, "test", vis=vis)
+  for parts, wanted in (
+    ((silent,), {"not said"}),
+    ((telling,), {"0.0", "33.3"}),
+    ((silent, telling), {"not said", "0.0", "33.3"}),
+  ):
+    found = Survey(parts, len(parts), ())
+    html = inspection_page.render(found, _read, seconds=1.0)
+    table = html.split("Labelled keypoints</h2>")[1].split("</table>")[0]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert wanted == set(cells) - {"3"} - {
+      name.replace("_", " ") for name in LSP14.keypoints
+    }
+    (hidden,) = re.findall(r"hidden keypoints(.*?)</tr>", html)
+    assert ("not said" in hidden) == ("not said" in wanted)
+
+
+def test_numbers_are_published_only_of_published_splits(tmp_path):
+  def has_column(name, *splits):
+    parts = tuple(
+      dataclasses.replace(_dataset(tmp_path, split), name=name)
+      for split in splits
+    )
+    found = Survey(parts, len(parts), ())
+    html = inspection_page.render(found, _read, seconds=1.0)
+    return ">published</th>" in html
+
+  assert has_column("lsp", "train") and has_column("lsp", "mine", "test")
+  assert not has_column("lsp", "mine")
+  assert has_column("lspet", "all") and not has_column("lspet", "train")
+
+
+def test_boxes_are_told_by_part_where_they_differ(tmp_path):
+  parts = (
+    _dataset(tmp_path),
+    _dataset(tmp_path, "test", box_source="ground truth, centre estimated"),
+  )
+  for shown, wanted in (
+    (parts[:1] * 2, "ground truth"),
+    (
+      parts,
+      "lsp train: ground truth; lsp test: ground truth, centre estimated",
+    ),
+  ):
+    found = Survey(shown, 2, ())
+    html = inspection_page.render(found, _read, seconds=1.0)
+    assert f"<dt>boxes</dt><dd>{wanted}</dd>" in html
+
+
+def test_what_a_file_has_besides_is_told(tmp_path):
+  dataset = dataclasses.replace(_dataset(tmp_path), left_out="9 dogs")
+  assert inspection_page.describe(dataset).endswith("; left out: 9 dogs")
+  (part,) = Survey((dataset,), 1, ()).as_json()["parts"]
+  assert part["left_out"] == "9 dogs"
 
 
 def test_many_findings_are_cut_and_the_rest_counted(tmp_path):
