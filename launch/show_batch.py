@@ -120,7 +120,7 @@ def make_sheet(
   tiles = []
   for i, (row, warp) in enumerate(zip(drawn.rows, drawn.warps, strict=True)):
     tile = _triple(experiment, plain, warped, pixels, heatmaps, i)
-    who = source.crops.dataset.people.describe(row)
+    who = source.crops.dataset.describe(row)
     tiles.append(draw.caption(draw.caption(tile, told(warp)), who, scale=0.36))
   return draw.contact_sheet(tiles, columns=_TRIPLES_PER_ROW, gap=10)
 

@@ -105,25 +105,33 @@ class FolderImages:
 
 @dataclasses.dataclass(frozen=True)
 class ConcatenatedImages:
-  """The images of several sources, one after the other."""
+  """The images of several sources, one after the other.
+
+  Attributes:
+    titles: what messages call each source, where their images may have the
+      same names: "lsp train: images/im0001.jpg".
+  """
 
   sources: tuple[ImageSource, ...]
+  titles: tuple[str, ...] = ()
 
   def __len__(self) -> int:
     return sum(len(source) for source in self.sources)
 
   def name(self, i: Row) -> str:
-    source, i = self._locate(i)
-    return source.name(i)
+    place, i = self._locate(i)
+    name = self.sources[place].name(i)
+    return f"{self.titles[place]}: {name}" if self.titles else name
 
   def read(self, i: Row) -> bytes:
-    source, i = self._locate(i)
-    return source.read(i)
+    place, i = self._locate(i)
+    return self.sources[place].read(i)
 
-  def _locate(self, i: Row) -> tuple[ImageSource, Row]:
-    for source in self.sources:
+  def _locate(self, i: Row) -> tuple[int, Row]:
+    """Which source image i is of, and its row there."""
+    for place, source in enumerate(self.sources):
       if i < len(source):
-        return source, i
+        return place, i
       i -= len(source)
     raise IndexError(f"image index beyond the {len(self)} images")
 

@@ -91,6 +91,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
   same image or person number, those of the second, third, ... get 1, 2, ...
   times a power of ten added that is above all numbers: 42 of the second may
   become 1000042. Members whose numbers differ, and the first, keep them.
+  Images keep their names in the table; the source's names say the member.
 
   Raises:
     DataError: if skeletons differ.
@@ -111,7 +112,10 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     name="+".join(dataset.name for dataset in datasets),
     split="+".join(splits if len(set(splits)) > 1 else splits[:1]),
     people=concatenate(tables),
-    images=ConcatenatedImages(tuple(dataset.images for dataset in datasets)),
+    images=ConcatenatedImages(
+      tuple(dataset.images for dataset in datasets),
+      tuple(f"{dataset.name} {dataset.split}".strip() for dataset in datasets),
+    ),
   )
 
 

@@ -205,6 +205,11 @@ class Dataset:
         f"{len(self.images)} in the source"
       )
 
+  def describe(self, i: int | np.integer) -> str:
+    """As `People.describe`; in a joined set, says which one the image is of."""
+    image = self.images.name(self.people.image_index[i])
+    return f"person {self.people.person_ids[i]} in image {image!r}"
+
 
 def concatenate(tables: Sequence[People]) -> People:
   """One table of several with the same skeleton, images one after the other.

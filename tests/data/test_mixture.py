@@ -109,8 +109,11 @@ def test_joining_puts_images_and_people_one_after_the_other():
   assert joined.people.person_ids.tolist() == [4, 2, 9, 5, 6]  # as they were
   for i, row in enumerate(joined.people.image_index):
     name = joined.people.image_names[row]
-    assert joined.images.name(row) == name
+    member = name.split("/")[0]
+    assert joined.images.name(row) == f"{member} train: {name}"
     assert name.endswith(f"{joined.people.person_ids[i]}.jpg")
+  assert joined.describe(3) == "person 5 in image 'c train: c/5.jpg'"
+  assert parts[2].describe(0) == "person 5 in image 'c/5.jpg'"
   with pytest.raises(DataError, match="share one skeleton"):
     join([dataset([1]), dataset([2], skeleton=COCO17)])
 
