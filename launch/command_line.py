@@ -24,9 +24,10 @@ def completed(argv: Sequence[str]) -> list[str]:
 
 
 def _typed(argv: Sequence[str], flag: str) -> str | None:
-  """A flag's value, from --flag=V or --flag V; None if it is not given."""
+  """A flag's last value, from --flag=V or --flag V; None if not given."""
+  found = None
   for word, following in zip(argv, [*argv[1:], ""], strict=True):
     name, has_value, value = word.partition("=")
     if name in (f"--{flag}", f"-{flag}"):
-      return value if has_value else following
-  return None
+      found = value if has_value else following
+  return found

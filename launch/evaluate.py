@@ -32,7 +32,7 @@ from launch.measure import (
   make_settings,
   measured_on,
 )
-from launch.mistakes import ConfigError, suggest
+from launch.mistakes import ConfigError, suggest, wanted_folder
 from pose_jax import parallel, protocol
 from pose_jax.codec.decode import DECODERS
 from pose_jax.data.people import DataError, Dataset, People
@@ -94,17 +94,13 @@ def main() -> None:
   """Scores checkpoints, or files."""
   if _WORKDIR.value is None:
     doorway.fail("--workdir=FOLDER must be given: a run's, or where to write")
-  workdir = pathlib.Path(_WORKDIR.value)
+  workdir = wanted_folder("workdir", _WORKDIR.value)
   if _CONFIG.value is None:
     raise ConfigError(
       f"{workdir} holds no config.json: is it a folder that launch.train "
       "wrote? Else give --config"
     )
-  if (_BOXES.value or _SWEEP.value) and _is_of_files():
-    raise ConfigError(
-      "--boxes and --sweep are for a network: files given with --predictions "
-      "or --compare are scored as they are"
-    )
+  _check_files()
   config = _with_flags(_CONFIG.value)
   check_config(config, parts=("eval",))
   doorway.join_processes()
@@ -119,8 +115,31 @@ def main() -> None:
     _evaluate_checkpoints(experiment, dataset, workdir)
 
 
-def _is_of_files() -> bool:
-  return _COMPARE.present or _PREDICTIONS.value is not None
+def _check_files() -> None:
+  """What is given with --predictions and --compare, before data are opened.
+
+  Raises:
+    ConfigError: if a file is not there, or flags do not go together.
+  """
+  if not (_COMPARE.present or _PREDICTIONS.value):
+    return
+  if _BOXES.value or _SWEEP.value:
+    raise ConfigError(
+      "--boxes and --sweep are for a network: files given with --predictions "
+      "or --compare are scored as they are"
+    )
+  if _COMPARE.present and len(_COMPARE.value) != 2:
+    raise ConfigError(
+      f"--compare needs two COCO results files, got {len(_COMPARE.value)}"
+    )
+  for flag, paths in (
+    ("predictions", [_PREDICTIONS.value]),
+    ("compare", _COMPARE.value),
+  ):
+    for path in paths:
+      is_file = path in (None, GROUND_TRUTH) or pathlib.Path(path).is_file()
+      if not is_file:
+        raise ConfigError(f"--{flag}: there is no file {path!r}")
 
 
 def _with_flags(config: ConfigDict) -> ConfigDict:
@@ -172,10 +191,6 @@ def _score_file(
 
 def _compare_files(experiment: Experiment, dataset: Dataset) -> None:
   """Says whether the two files of --compare differ."""
-  if len(_COMPARE.value) != 2:
-    raise ConfigError(
-      f"--compare needs two COCO results files, got {len(_COMPARE.value)}"
-    )
   compared = compare_files(
     dataset.people,
     *_COMPARE.value,

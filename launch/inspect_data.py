@@ -20,7 +20,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from launch import doorway
-from launch.mistakes import ConfigError
+from launch.mistakes import ConfigError, wanted_folder
 from launch.progress import ProgressBar
 from pose_jax.data.datasets import open_members
 from pose_jax.data.findings import KINDS
@@ -80,6 +80,7 @@ def main() -> None:
   """Inspects, writes, and says in short what was found."""
   if not _OUTPUT.value:
     doorway.fail("--output=FOLDER must be given: where to write the report")
+  output = wanted_folder("output", _OUTPUT.value)
   section, skeleton = _section()
   parts = _open(_repeated(section), skeleton)
   against = [
@@ -87,8 +88,7 @@ def main() -> None:
     for text in _AGAINST.value
     for dataset in _open(_compared(section, text), skeleton)
   ]
-  folder = pathlib.Path(_OUTPUT.value)
-  folder.mkdir(parents=True, exist_ok=True)
+  output.mkdir(parents=True, exist_ok=True)
   started = time.perf_counter()
   found = survey(
     parts,
@@ -100,10 +100,10 @@ def main() -> None:
   seconds = time.perf_counter() - started
   content = found.as_json() | {"seconds": round(seconds, 1)}
   page = inspection_page.render(found, _reader(found), seconds=seconds)
-  _write(folder / "inspection.json", json.dumps(content, indent=1) + "\n")
-  _write(folder / "inspection.html", page)
+  _write(output / "inspection.json", json.dumps(content, indent=1) + "\n")
+  _write(output / "inspection.html", page)
   print(_summary(found), flush=True)
-  print(f"report: {folder / 'inspection.html'}", flush=True)
+  print(f"report: {output / 'inspection.html'}", flush=True)
   if _STRICT.value and found.is_faulty:
     sys.exit(1)
 

@@ -16,7 +16,7 @@ def suggest(word: str, known) -> str:
   return f"it can be {', '.join(str(k) for k in known)}"
 
 
-def folder(flag: str, value: str) -> pathlib.Path:
+def wanted_folder(flag: str, value: str) -> pathlib.Path:
   """The folder that a flag names, to be made if it is not there.
 
   Raises:

@@ -30,6 +30,7 @@ from launch.experiment import (
   read_config,
 )
 from launch.measure import image_reader, make_evaluator
+from launch.mistakes import wanted_folder
 from launch.same_run import check_same_run
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
@@ -55,7 +56,7 @@ def main() -> None:
       "--config=configs/NAME.py and --workdir=FOLDER must be given, for "
       "example --config=configs/quickstart.py --workdir=runs/quickstart"
     )
-  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value)
+  config, workdir = _CONFIG.value, wanted_folder("workdir", _WORKDIR.value)
   check_config(config)
   doorway.join_processes()
   experiment = make_experiment(config)

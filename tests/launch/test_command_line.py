@@ -50,3 +50,9 @@ def test_a_folder_without_a_config_adds_none(tmp_path):
 )
 def test_two_files_after_compare_are_one_flag(typed, wanted):
   assert completed(["evaluate", *typed]) == ["evaluate", *wanted]
+
+
+def test_the_last_workdir_counts_as_it_does_for_absl(workdir, tmp_path):
+  argv = ["evaluate", f"--workdir={workdir}", f"--workdir={tmp_path}/none"]
+  assert completed(argv) == argv
+  assert len(completed([*argv, "--workdir", workdir])) == 6

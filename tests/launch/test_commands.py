@@ -230,12 +230,19 @@ def test_another_config_in_a_used_workdir_is_refused(finished, environment):
   "arguments, wanted",
   [
     (["--checkpoint=7777"], "latest, best or one of"),
-    (["--predictions=nothing.json"], "nothing.json"),
+    (
+      ["--predictions=nothing.json", "--config.data.eval.root=nowhere"],
+      "--predictions: there is no file 'nothing.json'",
+    ),
+    (
+      ["--compare", "nothing.json", "Makefile"],
+      "--compare: there is no file 'nothing.json'",
+    ),
     (["--checkpoint=best", "--workdir=/nonexistent"], "no config.json"),
-    (["--workdir=Makefile"], "Makefile"),
-    (["--config.eval.flip_tset=False"], "did you mean eval.flip_test?"),
+    (["--workdir=Makefile"], "Makefile is a file, wanted a folder"),
+    (["--config.eval.flip_tset=False"], "did you mean flip_test?"),
   ],
-  ids=["checkpoint", "predictions", "workdir", "file", "flag"],
+  ids=["checkpoint", "predictions", "compare", "workdir", "file", "flag"],
 )
 def test_evaluate_says_what_is_missing(
   finished, arguments, wanted, environment

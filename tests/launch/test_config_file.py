@@ -7,7 +7,7 @@ import pytest
 from configs import base
 from launch.config_file import check_config_file
 from launch.experiment import read_config
-from launch.mistakes import ConfigError, folder
+from launch.mistakes import ConfigError, wanted_folder
 
 START = """from configs import base
 def get_config(variant=""):
@@ -105,6 +105,6 @@ def test_a_file_is_no_folder(tmp_path):
   (tmp_path / "file").write_text("")
   for below in ("file", "file/a/b"):
     with pytest.raises(ConfigError, match="workdir=.*file is a file, wanted a"):
-      folder("workdir", str(tmp_path / below))
+      wanted_folder("workdir", str(tmp_path / below))
   new = tmp_path / "a" / "b"
-  assert folder("workdir", str(new)) == new and not new.exists()
+  assert wanted_folder("workdir", str(new)) == new and not new.exists()

@@ -132,3 +132,9 @@ def test_members_of_a_mixture_are_inspected_as_they_are(tmp_path, environment):
 )
 def test_what_is_typed_wrong_gets_one_sentence(typed, wanted, environment):
   assert wanted in sentence("inspect_data", *typed, environment=environment)
+
+
+def test_a_file_to_write_to_is_refused_before_data_are_read(environment):
+  typed = arguments("nowhere", "Makefile/report")
+  said = sentence("inspect_data", *typed, environment=environment)
+  assert "--output=Makefile/report: Makefile is a file, wanted a fol" in said
