@@ -232,20 +232,34 @@ def make_training_batches(
   )
 
 
-def make_run_optimizer(config: ConfigDict, plan: Plan):
-  """The optimiser with its schedule in steps of this run, and the schedule."""
-  options = config.optimizer.to_dict()
-  schedule = make_schedule(
-    config.schedule.name,
-    learning_rate=options.pop("learning_rate"),
+def schedule_options(config: ConfigDict, plan: Plan) -> dict[str, Any]:
+  """Arguments of `make_schedule`: the config's, in steps of this run."""
+  schedule = config.schedule
+  return dict(
+    name=schedule.name,
+    learning_rate=config.optimizer.learning_rate,
     num_steps=plan.num_steps,
     boundaries_steps=tuple(
-      config.schedule.boundaries_steps
-      or (n * plan.steps_per_epoch for n in config.schedule.boundaries_epochs)
+      schedule.boundaries_steps
+      or (n * plan.steps_per_epoch for n in schedule.boundaries_epochs)
     ),
-    factor=config.schedule.factor,
-    warmup_steps=config.schedule.warmup_steps,
+    factor=schedule.factor,
+    warmup_steps=schedule.warmup_steps,
   )
+
+
+def make_run_optimizer(config: ConfigDict, plan: Plan):
+  """The optimiser with its schedule in steps of this run, and the schedule.
+
+  Raises:
+    ConfigError: if the warm-up does not fit.
+  """
+  options = config.optimizer.to_dict()
+  del options["learning_rate"]
+  try:
+    schedule = make_schedule(**schedule_options(config, plan))
+  except ValueError as error:
+    raise ConfigError(f"schedule: {error}") from error
   return make_optimizer(options.pop("name"), schedule, **options), schedule
 
 

@@ -29,6 +29,7 @@ from launch.experiment import (
   open_part,
   read_config,
 )
+from launch.learning_rate import describe_learning_rate
 from launch.measure import image_reader, make_evaluator
 from launch.mistakes import wanted_folder
 from launch.same_run import check_same_run
@@ -103,6 +104,7 @@ def _train(
     f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
     f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
   )
+  logbook.say(describe_learning_rate(config, plan))
   if start_step == plan.num_steps:
     logbook.say("this run is at its end; its evaluations lie in its workdir")
   train(

@@ -64,8 +64,8 @@ def make_schedule(
     raise ValueError(f"schedule {name!r} is none of {', '.join(SCHEDULES)}")
   if warmup_steps > num_steps:
     raise ValueError(
-      f"a warm-up of {warmup_steps} steps does not fit in {num_steps}: "
-      "shorten it"
+      f"a warm-up of {warmup_steps} steps does not fit in a run of "
+      f"{num_steps}: shorten --config.schedule.warmup_steps, or lengthen the run"
     )
   after = SCHEDULES[name](learning_rate, num_steps, boundaries_steps, factor)
   if not warmup_steps:
@@ -75,6 +75,32 @@ def make_schedule(
   return optax.join_schedules(
     [rise, lambda count: after(count + warmup_steps)], [warmup_steps]
   )
+
+
+def describe_schedule(
+  name: str,
+  *,
+  learning_rate: float | int,
+  num_steps: int,
+  boundaries_steps: Sequence[int] = (),
+  factor: float | int = 0.1,
+  warmup_steps: int = 0,
+) -> str:
+  """What `make_schedule` gives, in words; a drop beyond the run is none."""
+  drops = [str(n) for n in sorted(set(boundaries_steps)) if n < num_steps]
+  over = f"over {num_steps} steps"
+  if name == "step" and drops:
+    *first, last = drops
+    at = f"steps {', '.join(first)} and {last}" if first else f"step {last}"
+    then = f"x {factor:g} at {at} of {num_steps}"
+  elif name == "cosine":
+    then = f"cosine to 0 {over}"
+  elif name == "flat_cosine":
+    then = f"flat for half, then cosine to {factor * learning_rate:g} {over}"
+  else:
+    then = f"constant {over}"
+  warmup = f", warm-up {warmup_steps}" if warmup_steps else ""
+  return f"learning rate {learning_rate:g}, {then}{warmup}"
 
 
 def _adam(schedule, *, weight_decay, momentum, b1, b2, eps):

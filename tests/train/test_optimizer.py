@@ -5,7 +5,12 @@ import numpy as np
 import optax
 import pytest
 
-from pose_jax.train.optimizer import OPTIMIZERS, make_optimizer, make_schedule
+from pose_jax.train.optimizer import (
+  OPTIMIZERS,
+  describe_schedule,
+  make_optimizer,
+  make_schedule,
+)
 
 
 def run(name, gradients, *, learning_rate=0.1, **options):
@@ -114,7 +119,7 @@ def test_constant_stays():
 
 
 def test_warmup_longer_than_the_run_is_refused():
-  with pytest.raises(ValueError, match="shorten"):
+  with pytest.raises(ValueError, match="in a run of 5: shorten --config.sch"):
     make_schedule("cosine", learning_rate=1.0, num_steps=5, warmup_steps=6)
 
 
@@ -134,3 +139,32 @@ def test_flat_cosine_is_flat_then_falls_to_its_share():
   share = (1 + np.cos(np.pi * (steps[half] - 500) / 500)) / 2
   wanted[half] = 4e-3 * (0.05 + 0.95 * share)
   np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  "options, words",
+  [
+    (
+      dict(name="step", boundaries_steps=(840, 630, 840, 2000)),
+      "x 0.1 at steps 630 and 840 of 2000",
+    ),
+    (
+      dict(name="step", boundaries_steps=(1, 2, 3), factor=0.5),
+      "x 0.5 at steps 1, 2 and 3 of 2000",
+    ),
+    (dict(name="step", boundaries_steps=(1999,)), "x 0.1 at step 1999 of 2000"),
+    (dict(name="step", boundaries_steps=(2000,)), "constant over 2000 steps"),
+    (
+      dict(name="cosine", warmup_steps=300),
+      "cosine to 0 over 2000 steps, warm-up 300",
+    ),
+    (
+      dict(name="flat_cosine", factor=0.05),
+      "flat for half, then cosine to 5e-05 over 2000 steps",
+    ),
+    (dict(name="constant"), "constant over 2000 steps"),
+  ],
+)
+def test_schedules_are_told_as_they_are(options, words):
+  options |= dict(learning_rate=1e-3, num_steps=2000)
+  assert describe_schedule(**options) == f"learning rate 0.001, {words}"
