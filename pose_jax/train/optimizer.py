@@ -65,7 +65,8 @@ def make_schedule(
   if warmup_steps > num_steps:
     raise ValueError(
       f"a warm-up of {warmup_steps} steps does not fit in a run of "
-      f"{num_steps}: shorten --config.schedule.warmup_steps, or lengthen the run"
+      f"{num_steps}: shorten --config.schedule.warmup_steps, or lengthen the "
+      "run"
     )
   after = SCHEDULES[name](learning_rate, num_steps, boundaries_steps, factor)
   if not warmup_steps:
