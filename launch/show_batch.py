@@ -3,8 +3,9 @@
 Writes a picture with three views of each person: the crop without
 augmentation, the crop as the network gets it (warped, colours changed, partly
 covered) with its keypoints, and its target heatmaps. Below stands what was
-drawn. It is the batch that `launch.train` takes at that step; no network is
-made, so a laptop without a GPU is enough.
+drawn. It is the batch that `launch.train` takes at that step, or, of a data
+set with too few people for one, a batch of all there are; no network is made,
+so a laptop without a GPU is enough.
 """
 
 import math
@@ -17,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from launch import doorway
 from launch.check import check_config
@@ -25,16 +26,16 @@ from launch.experiment import (
   Experiment,
   describe,
   make_experiment,
-  make_plan,
   make_prepare,
   make_target,
   open_part,
 )
-from launch.mistakes import ConfigError
+from launch.mistakes import ConfigError, wanted_folder
 from pose_jax import draw
 from pose_jax.data.augment import Augmentation, Warp
+from pose_jax.data.epochs import num_samples
 from pose_jax.data.people import Dataset
-from pose_jax.data.pipeline import Samples, training_batches
+from pose_jax.data.pipeline import Samples, steps_per_epoch, training_batches
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, configs/NAME.py[:variant].", lock_config=True
@@ -70,9 +71,17 @@ def main() -> None:
   check_config(config, parts=("train",))
   experiment = make_experiment(config)
   with tempfile.TemporaryDirectory() as temporary:
-    folder = pathlib.Path(_WORKDIR.value or temporary)
+    folder = wanted_folder("workdir", _WORKDIR.value or temporary)
+    _say_what_is_opened(config)
     dataset = open_part(experiment, "train", folder)
     print(f"training: {describe(dataset)}", flush=True)
+    rows = rows_of_batch(experiment, dataset)
+    if rows < config.schedule.batch_size:
+      print(
+        f"too few people for schedule.batch_size {config.schedule.batch_size}, "
+        f"which launch.train will refuse: shown is a batch of {rows}",
+        flush=True,
+      )
     sheet = make_sheet(
       experiment, dataset, step=_STEP.value, num_people=_PEOPLE.value
     )
@@ -80,6 +89,21 @@ def main() -> None:
   _, data = cv2.imencode(output.suffix, sheet[..., ::-1])
   output.write_bytes(data.tobytes())
   print(f"{output}: batch {_STEP.value} of {config.name}", flush=True)
+
+
+def _say_what_is_opened(config: ConfigDict) -> None:
+  train = config.data.train
+  drawn = f"; {train.num_images:,} pictures are drawn unless they are there"
+  print(
+    f"opening data.train, {train.name}{drawn * ('drawn' in train.name)}",
+    flush=True,
+  )
+
+
+def rows_of_batch(experiment: Experiment, dataset: Dataset) -> int:
+  """The config's batch, or as many people as an epoch shows; at least 1."""
+  there_are = num_samples(dataset.people.usable())
+  return max(1, min(experiment.config.schedule.batch_size, there_are))
 
 
 def make_sheet(
@@ -93,21 +117,27 @@ def make_sheet(
     step: which batch of the run.
     num_people: of the batch, from its first.
   Raises:
-    ConfigError: if the run is shorter than that.
+    ConfigError: if the run is shorter than that, or nobody is usable.
   """
-  config = experiment.config
-  plan = make_plan(config, dataset)
-  if step >= plan.num_steps:
+  config, rows = experiment.config, rows_of_batch(experiment, dataset)
+  num_steps = config.schedule.num_steps
+  try:
+    num_steps = num_steps or config.schedule.num_epochs * steps_per_epoch(
+      dataset, batch_size=rows
+    )
+  except ValueError as error:
+    raise ConfigError(f"data.train: {error}") from error
+  if step >= num_steps:
     raise ConfigError(
-      f"--step is {step}: the run has {plan.num_steps} steps, from 0"
+      f"--step is {step}: the run has {num_steps} steps, from 0"
     )
   source = training_batches(
     dataset,
     experiment.frames,
-    batch_size=config.schedule.batch_size,  # of all processes
+    batch_size=rows,  # of all processes
     seed=config.seed,
     augmentation=Augmentation(**config.data.augmentation.to_dict()),
-    num_steps=plan.num_steps,
+    num_steps=num_steps,
     start_step=step,
     reduce=config.data.reduced_decoding,
   )

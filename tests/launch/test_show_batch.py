@@ -93,6 +93,19 @@ def test_a_sheet_shows_whom_it_is_asked_for(folder):
   np.testing.assert_array_equal(everybody, four)
 
 
+def test_too_few_people_for_a_batch_are_shown_all(folder):
+  """Those whom a batch of just as many holds."""
+  experiment = experiment_of({"schedule": {"batch_size": 500}})
+  dataset = open_part(experiment, "train", folder)
+  num = len(dataset.people.usable())
+  assert show_batch.rows_of_batch(experiment, dataset) == num < 500
+  sheet = sheet_of(folder, schedule={"batch_size": 500})
+  wanted = sheet_of(folder, schedule={"batch_size": num})
+  np.testing.assert_array_equal(sheet, wanted)
+  enough = experiment_of({})
+  assert show_batch.rows_of_batch(enough, dataset) == 4
+
+
 def test_a_step_beyond_the_run_is_refused(folder):
   with pytest.raises(ConfigError, match="--step is 2: the run has 2 steps"):
     sheet_of(folder, step=2)
@@ -129,6 +142,7 @@ def test_one_command_writes_the_sheet(tmp_path):
   done = run("--config=configs/quickstart.py:debug", f"--output={output}")
   assert done.returncode == 0, done.stderr
   assert f"{output}: batch 0 of quickstart_debug" in done.stdout
+  assert done.stdout.startswith("opening data.train, drawn; 8 pictures are dr")
   sheet = cv2.imread(str(output))
   assert sheet.shape[1] == 2 * (3 * 192 + 2 * 4) + 10
 
