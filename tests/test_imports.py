@@ -28,8 +28,10 @@ MAY_IMPORT = {
     *("draw", "pages"),  # eval/record.py and diagnosis_record.py only
   },
   "draw": {"skeleton", "geometry"},
+  "draw_scale": set(),
+  "draw_attention": {"draw", "draw_scale", "skeleton"},
   # data: inspection.py and finding_pictures.py only
-  "pages": {"data", "draw", "geometry", "skeleton"},
+  "pages": {"data", "draw", "draw_attention", "geometry", "skeleton"},
 }
 ONLY_IN = {
   "pycocotools": ("pose_jax/eval/coco.py",),
@@ -42,6 +44,8 @@ ONLY_IN = {
 NEVER = {
   "data": ("jax", "flax", "optax"),
   "draw": ("jax", "flax"),
+  "draw_attention": ("jax", "flax"),
+  "draw_scale": ("jax", "flax"),
   "pages": ("jax", "flax"),
   "protocol": ("jax", "numpy"),
   "skeleton": ("jax", "numpy"),

@@ -1,0 +1,286 @@
+"""Attention maps as pictures: where a network looks, and who told it to.
+
+Maps come by name, as `PoseOutput.attention` has them, of one person: "refined"
+[h', w', P], each behind "stackN/" in a network of several stages; and
+"holistic/level0/steps" [T + 1, h', w', P], the mean field on its way to
+"holistic/level0": index 0 is sigma(unary), the map that no position's
+neighbours have touched. Pictures are uint8 RGB [H, W, 3].
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from pose_jax import draw
+from pose_jax.draw_scale import (
+  BAR_HEIGHT,
+  GROUND,
+  INK,
+  SOFT,
+  Scale,
+  extent,
+  scale_of,
+  text_strip,
+  write,
+)
+from pose_jax.skeleton import Skeleton
+
+Maps = Mapping[str, np.ndarray]
+
+STEPS = "/steps"  # the end of a name
+_WIDTH = 1260  # of a sheet, pixels
+_TILE_HEIGHT = 132  # of a crop in it
+_GAP = 4
+_LETTERS = 0.37  # OpenCV's scale of a tile's title
+_COLORS = (
+  "Dark: little, bright: much. Each picture has a scale of its own, from its "
+  "least to its greatest value, which stand below it: where the two are close, "
+  "the map is flat, whatever its colours say."
+)
+_MEAN_FIELD = (
+  "sigma(unary): the map if no position looked at its neighbours. Step t: the "
+  "map after t updates, in each of which every position asks its neighbours; "
+  "the last one acts. All these share a scale. Then the last less the first: "
+  "red where the neighbours raised the map, blue where they lowered it. At the "
+  "end what a softmax would make of the same unary: there the positions "
+  "compete for a fixed sum (times their number, so that 1 is the average); it "
+  "has its own scale."
+)
+
+
+def attention_sheet(
+  crop: draw.Picture,
+  maps: Maps,
+  skeleton: Skeleton,
+  hm_from_crop: Float[np.ndarray, "2 3"],
+  *,
+  map_hw: tuple[int, int],
+) -> draw.Other:
+  """Everything that a network attends to in one crop, on one sheet.
+
+  For each stage the holistic maps, level by level and as they act, the refined
+  map, and one map per keypoint. Below, for every map of a mean field, its
+  steps; of a network of several stages those of the last stage that has it.
+
+  Args:
+    maps: of one person, see the head of this file.
+    hm_from_crop: Frames.hm_from_crop.
+    map_hw: of the heatmaps. Smaller maps are enlarged to it (nearest), as the
+      network does.
+  Raises:
+    ValueError: if there is no map.
+  """
+  view = _View(crop, skeleton, hm_from_crop, map_hw)
+  stages = _stages({k: v for k, v in maps.items() if not k.endswith(STEPS)})
+  if not stages:
+    raise ValueError("maps is empty: this network has no attention to draw")
+  parts = [text_strip(_COLORS, _WIDTH, color=SOFT)]
+  for number, (stage, its) in enumerate(stages.items(), 1):
+    if stage:
+      parts.append(_heading(f"Stage {number} of {len(stages)}"))
+    parts += _galleries(view, its)
+  steps = _last({k: v for k, v in maps.items() if k.endswith(STEPS)})
+  if steps:
+    parts.append(_heading("Mean field, step by step"))
+    parts.append(text_strip(_MEAN_FIELD, _WIDTH, color=SOFT))
+    blocks = [b for k, v in steps.items() for b in _blocks(view, k, v)]
+    columns = max(1, (_WIDTH + 4 * _GAP) // (blocks[0].shape[1] + 4 * _GAP))
+    parts.append(draw.contact_sheet(blocks, columns=columns, gap=4 * _GAP))
+  return draw.contact_sheet(_framed(parts), columns=1, gap=10)
+
+
+def softmax_of(
+  sigma: Float[np.ndarray, "h w"],
+) -> Float[np.ndarray, "h w"]:
+  """What a softmax over all positions, times their number, makes of a unary.
+
+  Args:
+    sigma: sigmoid of the unary, in [0, 1]. Beyond what float32 can tell from
+      0 and 1, unaries of 16 and more, the unary is taken to be at that limit.
+  """
+  p = np.clip(sigma.astype(np.float64), 1e-7, 1 - 1e-7)
+  unary = np.log(p) - np.log1p(-p)
+  weight = np.exp(unary - unary.max())
+  return weight / weight.mean()
+
+
+def enlarged(
+  values: Float[np.ndarray, "h w"], map_hw: tuple[int, int]
+) -> Float[np.ndarray, "H W"]:
+  """The map at another size, each pixel the nearest one's value."""
+  rows, columns = (
+    np.arange(length) * old // length
+    for length, old in zip(map_hw, values.shape, strict=True)
+  )
+  return values[rows][:, columns]
+
+
+@dataclasses.dataclass(frozen=True)
+class _View:
+  """The crop that all maps lie on, and how they lie on it."""
+
+  crop: np.ndarray
+  skeleton: Skeleton
+  hm_from_crop: np.ndarray
+  map_hw: tuple[int, int]
+
+  @property
+  def tile_hw(self) -> tuple[int, int]:
+    height, width = self.crop.shape[:2]
+    return _TILE_HEIGHT, round(_TILE_HEIGHT * width / height)
+
+  @property
+  def columns(self) -> int:
+    return max(1, (_WIDTH + _GAP) // (self.tile_hw[1] + _GAP))
+
+  def plain(self, title: str) -> np.ndarray:
+    """The crop alone, as large as a tile."""
+    tile = _titled(self._resized(self.crop), title)
+    rest = np.full((BAR_HEIGHT, tile.shape[1], 3), GROUND, np.uint8)
+    return np.concatenate([tile, rest])
+
+  def tile(self, values: np.ndarray, title: str, scale: Scale) -> np.ndarray:
+    """A map [h', w'] on the crop, its title above and its scale below."""
+    spread = cv2.warpAffine(
+      enlarged(np.asarray(values, np.float32), self.map_hw),
+      np.asarray(self.hm_from_crop, np.float64),
+      self.crop.shape[1::-1],
+      # A map's pixel is shown as the square it is: nothing is smoothed.
+      flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+      borderMode=cv2.BORDER_REPLICATE,
+    )
+    picture = self._resized(scale.paint(self.crop, spread))
+    tile = _titled(picture, title)
+    return np.concatenate([tile, scale.bar(tile.shape[1])])
+
+  def _resized(self, picture: np.ndarray) -> np.ndarray:
+    height, width = self.tile_hw
+    is_small = picture.shape[0] < height
+    how = cv2.INTER_LINEAR if is_small else cv2.INTER_AREA
+    return cv2.resize(picture, (width, height), interpolation=how)
+
+  def names(self, count: int) -> Sequence[str]:
+    """What the maps of one place are called."""
+    keypoints = [
+      name.replace("left_", "l ").replace("right_", "r ").replace("_", " ")
+      for name in self.skeleton.keypoints
+    ]
+    if count == 1:
+      return ("",)
+    if count in (len(keypoints), len(keypoints) + 1):
+      return [*keypoints, "background"][:count]
+    return [f"map {i}" for i in range(count)]
+
+
+def _stages(maps: Maps) -> dict[str, dict[str, np.ndarray]]:
+  """Stage -> name in it -> map, the stages in order; "" if there is but one."""
+  found: dict[int, dict[str, np.ndarray]] = {}
+  for name, value in maps.items():
+    stage = re.match(r"stack(\d+)/", name)
+    its = found.setdefault(int(stage[1]) if stage else -1, {})
+    its[name[stage.end() :] if stage else name] = value
+  return {
+    "" if number < 0 else f"stack{number}": its
+    for number, its in sorted(found.items())
+  }
+
+
+def _last(maps: Maps) -> dict[str, np.ndarray]:
+  """Each name's map in the last stage that has it."""
+  last: dict[str, np.ndarray] = {}
+  for its in _stages(maps).values():
+    last |= its
+  return dict(sorted(last.items(), key=lambda item: _order(item[0])))
+
+
+def _order(name: str) -> tuple[int, bool, str]:
+  """Places as the network passes them, a place's levels before the place."""
+  place, *level = name.removesuffix(STEPS).split("/")
+  places = ("holistic", "refined", "part")
+  at = places.index(place) if place in places else len(places)
+  return at, not level, name
+
+
+def _galleries(view: _View, maps: Maps) -> Iterator[np.ndarray]:
+  """The crop and a stage's single maps; then those of one per keypoint."""
+  names = sorted(maps, key=_order)
+  single = [view.plain("the crop")]
+  for name in names:
+    if maps[name].shape[-1] == 1:
+      values = maps[name][..., 0]
+      single.append(view.tile(values, _title(name, maps), scale_of(values)))
+  yield draw.contact_sheet(single, columns=view.columns, gap=_GAP)
+  for name in names:
+    count = maps[name].shape[-1]
+    if count > 1:
+      tiles = [
+        view.tile(maps[name][..., p], part, scale_of(maps[name][..., p]))
+        for p, part in enumerate(view.names(count))
+      ]
+      yield text_strip(f"{name}: a map for each heatmap", _WIDTH, scale=0.48)
+      yield draw.contact_sheet(tiles, columns=view.columns, gap=_GAP)
+
+
+def _title(name: str, maps: Maps) -> str:
+  """What a tile says: the sum of some levels, or a map and its size."""
+  if any(other.startswith(f"{name}/") for other in maps):
+    return f"{name}: sum"
+  size = "x".join(map(str, maps[name].shape[:2]))
+  return f"{name.split('/')[-1]}, {size}"
+
+
+def _blocks(view: _View, name: str, steps: np.ndarray) -> Iterator[np.ndarray]:
+  """For each map of a name a row: sigma, steps, difference, softmax."""
+  name = name.removesuffix(STEPS)
+  for p, part in enumerate(view.names(steps.shape[-1])):
+    yield _block(view, part or name, steps[..., p])
+
+
+def _block(view: _View, title: str, steps: np.ndarray) -> np.ndarray:
+  last = len(steps) - 1
+  shown = range(last + 1) if last <= 4 else (0, 1, 2, 3, last)
+  shared = scale_of(*(steps[t] for t in shown))
+  change = steps[last] - steps[0]
+  most = float(np.abs(change).max())
+  softmax = softmax_of(steps[0])
+  tiles = [
+    view.tile(steps[t], f"step {t}" if t else "sigma(unary)", shared)
+    for t in shown
+  ]
+  tiles.append(
+    view.tile(change, f"step {last} - sigma", Scale(-most, most, True))
+  )
+  tiles.append(
+    view.tile(softmax, f"softmax x {softmax.size}", scale_of(softmax))
+  )
+  row = draw.contact_sheet(tiles, columns=len(tiles), gap=_GAP)
+  heading = text_strip(title, row.shape[1], scale=0.48)
+  return np.concatenate([heading, row])
+
+
+def _heading(text: str) -> np.ndarray:
+  return text_strip(text, _WIDTH, scale=0.62)
+
+
+def _framed(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+  """Parts of equal width, so that they begin at one edge."""
+  width = max(part.shape[1] for part in parts)
+  return [
+    cv2.copyMakeBorder(
+      part, 0, 0, 8, width - part.shape[1] + 8, 0, value=(GROUND,) * 3
+    )
+    for part in parts
+  ]
+
+
+def _titled(picture: np.ndarray, title: str) -> np.ndarray:
+  """A picture below its title, in letters small enough for its width."""
+  width = picture.shape[1]
+  scale = min(_LETTERS, _LETTERS * (width - 2) / extent(title, _LETTERS))
+  strip = np.full((17, width, 3), GROUND, np.uint8)
+  write(strip, title, 1, 12, scale, INK)
+  return np.concatenate([strip, picture])
