@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class Evaluation:
     diagnosis: what is wrong with the predictions; None if not asked for.
     heatmaps: (row of people.usable(), crop [H, W, 3], heatmaps [h, w, K]) of
       a few people.
+    attention: of the same people, name -> [h', w', P], and the steps of mean
+      fields, "NAME/steps" -> [T + 1, h', w', P]; empty mappings for a network
+      without attention.
   """
 
   scores: dict[str, float | None]
@@ -44,6 +47,7 @@ class Evaluation:
   details: scoring.Scores
   diagnosis: diagnosis_lib.Diagnosis | None = None
   heatmaps: tuple[tuple[int, np.ndarray, np.ndarray], ...] = ()
+  attention: tuple[Mapping[str, np.ndarray], ...] = ()
 
   @property
   def headline(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from pose_jax.eval import keepsakes, nms, results, scoring, sweep
 from pose_jax.eval import predictions as predictions_lib
 from pose_jax.eval.boxes import Boxes
 from pose_jax.eval.evaluation import Evaluation, score_predictions
+from pose_jax.eval.predict import ATTENTION
 from pose_jax.protocol import Protocol
 
 NUM_HEATMAPS = 3  # random and as many worst people whose heatmaps are shown
@@ -61,8 +62,8 @@ class Evaluator:
     measurements: the first one is the one that pictures are shown of.
     settings: what is computed besides the scores, of the first measurement.
     gather: joins the rows of all hosts (one host: leaves them).
-    heatmaps_fn: like predict_fn, with "heatmaps" too: called once, with a few
-      people, for the report. None: no heatmaps are shown.
+    heatmaps_fn: like predict_fn, with "heatmaps" and attention too: called
+      once, with a few people, for the report. None: no heatmaps are shown.
     shown_scale: index on the axis S of the crops that are shown with them.
     baseline_xy_img: the mean training pose in the box of each usable person
       (baseline.mean_pose), scored beside the network.
@@ -129,13 +130,13 @@ class Evaluator:
       progress=self._progress,
     )
     start = time.perf_counter()
-    heatmaps = self._heatmaps(variables, kept)
+    shown = self._shown(variables, kept)
     seconds["heatmaps to look at"] = time.perf_counter() - start
     found = [
       self._score(measurement, rows, seconds, step, is_first=i == 0)
       for i, measurement in enumerate(self._measurements)
     ]
-    found[0] = dataclasses.replace(found[0], heatmaps=heatmaps)
+    found[0] = dataclasses.replace(found[0], **shown)
     return tuple(found)
 
   def _score(self, measurement, rows, seconds, step, is_first) -> Evaluation:
@@ -209,17 +210,30 @@ class Evaluator:
 
     return offer
 
-  def _heatmaps(self, variables: Any, kept: keepsakes.Keepsakes):
-    """Heatmaps of the kept crops."""
+  def _shown(self, variables: Any, kept: keepsakes.Keepsakes) -> dict[str, Any]:
+    """Heatmaps and attention of the kept crops, as fields of Evaluation."""
     crops = kept.all()
     if self._heatmaps_fn is None or not crops:
-      return ()
+      return {}
     batch = {
       "images": np.stack([crop.images for crop in crops]),
       "img_from_hm": np.stack([crop.img_from_hm for crop in crops]),
     }
-    heatmaps = np.asarray(self._heatmaps_fn(variables, batch)["heatmaps"])
-    return tuple(
-      (crop.row, crop.images[self._shown_scale], heatmaps[i])
-      for i, crop in enumerate(crops)
-    )
+    found = self._heatmaps_fn(variables, batch)
+    attention = {
+      name.removeprefix(ATTENTION): np.asarray(maps)
+      for name, maps in found.items()
+      if name.startswith(ATTENTION)
+    }
+    return {
+      "heatmaps": tuple(
+        (crop.row, crop.images[self._shown_scale], heatmaps)
+        for crop, heatmaps in zip(
+          crops, np.asarray(found["heatmaps"]), strict=True
+        )
+      ),
+      "attention": tuple(
+        {name: maps[i] for name, maps in attention.items()}
+        for i in range(len(crops))
+      ),
+    }

@@ -20,7 +20,9 @@ from pose_jax.codec import flip, pyramid
 from pose_jax.ops import color
 
 BATCH_KEYS = ("images", "img_from_hm")  # what the function reads of a batch
+ATTENTION = "attention/"  # before the name of a map, in what it returns
 Pass = tuple[float | int, bool]  # scale, mirrored
+_SHOWN: Pass = (1.0, False)  # whose attention is shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,19 +85,22 @@ def make_predict(
     ways: V ways of testing.
     permutation: keypoint k of the mirror image is permutation[k].
     mean, std: of the colours, in units of the range 0 to 1.
-    with_heatmaps: return the merged heatmaps of the first way as well. They
-      are most of the bytes: only for the few pictures of a report.
+    with_heatmaps: return the merged heatmaps of the first way as well, and
+      the attention maps of the crop at scale 1, not mirrored. They are most
+      of the bytes: only for the few pictures of a report.
   Returns:
     A function whose batch has images uint8 [B, S, H, W, 3], one crop for each
     of `scales_of(ways)`, and img_from_hm [B, 2, 3], and whose result has
     kpts_xy_img float32 [B, V, K, 2] and score float32 [B, V, K] (and heatmaps
-    float32 [B, h, w, K]).
+    float32 [B, h, w, K] and "attention/NAME" for each NAME of
+    PoseOutput.attention).
   Raises:
     ValueError: while tracing, if the network returns no heatmaps or maps of
       another size than `frames` says, or the batch has other scales.
   """
   scales = scales_of(ways)
-  passes = tuple(sorted({p for way in ways for p in way.passes}))
+  wanted = {p for way in ways for p in way.passes}
+  passes = tuple(sorted(wanted | ({_SHOWN} if with_heatmaps else set())))
 
   def predict(variables, batch):
     if batch["images"].shape[1] != len(scales):
@@ -106,10 +111,13 @@ def make_predict(
 
     def maps_of(images):
       pixels = color.normalize(images, mean=mean, std=std)
-      return _heatmaps(forward(variables, pixels), frames)
+      output = forward(variables, pixels)
+      shown = dict(output.attention) if with_heatmaps else {}
+      return _heatmaps(output, frames), shown
 
     crops = [_crop(batch["images"], scales.index(s), m) for s, m in passes]
-    maps = dict(zip(passes, _each(maps_of, crops), strict=True))
+    found = dict(zip(passes, _each(maps_of, crops), strict=True))
+    maps = {which: heatmaps for which, (heatmaps, _) in found.items()}
     merged = [_merged(way, maps, frames, permutation) for way in ways]
     decoded = [
       way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
@@ -123,6 +131,8 @@ def make_predict(
     }
     if with_heatmaps:
       result["heatmaps"] = merged[0]
+      for name, attention in found[_SHOWN][1].items():
+        result[f"{ATTENTION}{name}"] = attention.astype(jnp.float32)
     return result
 
   return predict
@@ -137,7 +147,8 @@ def _each(function: Callable, crops: Sequence[Any]) -> Sequence[Any]:
   """The function of every crop; more than two share one compiled network."""
   if len(crops) <= 2:
     return [function(crop) for crop in crops]
-  return list(jax.lax.map(function, jnp.stack(crops)))
+  stacked = jax.lax.map(function, jnp.stack(crops))
+  return [jax.tree.map(lambda x, i=i: x[i], stacked) for i in range(len(crops))]
 
 
 def _merged(

@@ -140,6 +140,7 @@ def _findings(found, read_image, hm_from_crop) -> findings_lib.Findings:
     )
     if hm_from_crop is not None
     else (),
+    attention=evaluation.attention if hm_from_crop is not None else (),
     hm_from_crop=hm_from_crop,
   )
 

@@ -41,6 +41,8 @@ class Findings:
     num_without_reference: "PCK" or "PCKh" -> people that it leaves out.
     random, worst: people to draw.
     heatmaps: (caption, crop [H, W, 3], heatmaps [h, w, K]).
+    attention: maps by name (draw_attention) of the people of `heatmaps`;
+      empty for networks without attention.
     hm_from_crop: lays the heatmaps on the crops.
   """
 
@@ -68,4 +70,5 @@ class Findings:
   random: tuple[Person, ...] = ()
   worst: tuple[Person, ...] = ()
   heatmaps: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()
+  attention: tuple[Mapping[str, np.ndarray], ...] = ()
   hm_from_crop: Float[np.ndarray, "2 3"] | None = None

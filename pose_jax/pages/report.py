@@ -6,7 +6,7 @@ curves and pictures out on a `page.Page`.
 
 import numpy as np
 
-from pose_jax import draw
+from pose_jax import draw, draw_attention
 from pose_jax.pages import chart, page, score_tables
 from pose_jax.pages.findings import Findings, Person
 
@@ -126,6 +126,37 @@ def _galleries(findings: Findings):
         wide=True,
       )
       for caption, crop, heatmaps in findings.heatmaps
+    ),
+  )
+  yield _attention(findings)
+
+
+def _attention(findings: Findings) -> page.Gallery:
+  """Where the network looked in the same crops."""
+  return page.Gallery(
+    "Attention",
+    "What the network multiplies its features by, in the crops above: the "
+    "holistic map and the levels it is the sum of, the refined map, and one "
+    "map for each heatmap, as far as the network has them. Maps of a mean "
+    "field are also shown step by step.",
+    tuple(
+      page.Picture(
+        draw_attention.attention_sheet(
+          crop,
+          maps,
+          findings.skeleton,
+          findings.hm_from_crop,
+          map_hw=heatmaps.shape[:2],
+        ),
+        caption,
+        wide=True,
+      )
+      for (caption, crop, heatmaps), maps in zip(
+        findings.heatmaps,
+        findings.attention or [{}] * len(findings.heatmaps),
+        strict=True,
+      )
+      if maps
     ),
   )
 

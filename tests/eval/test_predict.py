@@ -220,3 +220,44 @@ def test_a_batch_of_other_scales_is_refused():
 def test_a_way_has_each_scale_once(scales):
   with pytest.raises(ValueError, match="each scale once"):
     predict.TestTime(decode.argmax, scales=scales)
+
+
+def _attending(variables, images):
+  """As _forward, with attention that tells crops and mirror images apart."""
+  output = _forward(variables, images)
+  return output.replace(
+    attention={
+      "part": images[:, ::2, ::2],
+      "part/steps": jnp.stack([images, 2 * images], 1).astype(jnp.bfloat16),
+    }
+  )
+
+
+@pytest.mark.parametrize(
+  "scales, flip_test",
+  [((1.0,), False), ((1.0,), True), ((0.5, 2.0), False), ((0.5, 1.0), True)],
+)
+def test_attention_shown_is_that_of_the_crop_as_it_is(scales, flip_test):
+  way = predict.TestTime(decode.argmax, flip_test, scales)
+  batch = _pyramid_batch(predict.scales_of([way]))
+  run = _make(way, forward=_attending, with_heatmaps=True)
+  got = run(WEIGHTS, _on_device(batch))
+  plain = _normalized(batch["images"][:, predict.scales_of([way]).index(1.0)])
+  assert set(got) == {
+    *("kpts_xy_img", "score", "heatmaps"),
+    *("attention/part", "attention/part/steps"),
+  }
+  np.testing.assert_allclose(
+    got["attention/part"], plain[:, ::2, ::2], atol=1e-5
+  )
+  assert got["attention/part/steps"].dtype == jnp.float32
+  np.testing.assert_allclose(
+    got["attention/part/steps"][:, 1], 2 * plain, atol=0.05
+  )
+  without = _make(way, with_heatmaps=True)(WEIGHTS, _on_device(batch))
+  np.testing.assert_allclose(got["heatmaps"], without["heatmaps"], atol=1e-6)
+
+
+def test_attention_stays_on_the_device_unless_asked_for():
+  got = _make(forward=_attending)(WEIGHTS, _on_device(_batch()))
+  assert set(got) == {"kpts_xy_img", "score"}

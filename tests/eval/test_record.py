@@ -170,3 +170,45 @@ def test_scores_in_moved_boxes_are_in_the_report(make_people, tmp_path):
     *(["noise", "AP"], ["0", "0.625"], ["0.3", "0.375"]),
   ]
   assert page_of([{}, detector, {"decoder": "quarter"}]) is None
+
+
+def attending(people):
+  """As the oracle, with attention maps that hold the row of their person."""
+  predict_fn = oracle(people)
+
+  def attend(variables, batch):
+    found = predict_fn(variables, batch)
+    row = batch["images"][:, 0, 0, 0, 0].astype(np.float32) / 100
+    steps = np.ones((len(row), 4, 8, 6, 1), np.float32)
+    return found | {
+      "attention/refined": steps[:, -1] * row[:, None, None, None],
+      "attention/refined/steps": steps * row[:, None, None, None, None],
+    }
+
+  return attend
+
+
+def test_attention_of_the_shown_people_is_in_the_report(make_people, tmp_path):
+  people = make_people(6)
+  result = run(people, heatmaps_fn=attending(people))
+  count = len(result.heatmaps)  # the worst may be among the random ones
+  assert count >= 3 and len(result.attention) == count
+  for (row, _, _), maps in zip(result.heatmaps, result.attention, strict=True):
+    assert maps["refined"].shape == (8, 6, 1)
+    assert maps["refined/steps"].shape == (4, 8, 6, 1)
+    for values in maps.values():
+      np.testing.assert_allclose(values, row / 100, rtol=1e-6)
+  folder = record.write((result,), tmp_path, hm_from_crop=FRAMES.hm_from_crop)
+  page = (folder / "report.html").read_text()
+  assert "<h2>Attention</h2>" in page
+  assert page.count("<img") == 2 * count
+
+
+def test_a_network_without_attention_has_none_in_its_report(
+  make_people, tmp_path
+):
+  people = make_people(3)
+  result = run(people, heatmaps_fn=oracle(people))
+  assert not any(result.attention)
+  folder = record.write((result,), tmp_path, hm_from_crop=FRAMES.hm_from_crop)
+  assert "Attention" not in (folder / "report.html").read_text()
