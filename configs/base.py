@@ -24,8 +24,9 @@ def _dataset(name: str) -> ConfigDict:
       boxes="keypoints",  # lsp, lspet: box round keypoints, or whole image
       weights=(),  # of joined sets: how often an epoch shows their people
       keypoint_map=(),  # ("neck=nape",): skeleton's neck is the data's nape
+      portion=(),  # (first, last) images in an order that seed draws; (): all
       num_images=0,  # drawn
-      seed=0,  # drawn
+      seed=0,  # of the pictures of drawn, and of portion's order
     )
   )
 
@@ -95,6 +96,32 @@ def _data() -> ConfigDict:
   )
 
 
+def _attention() -> ConfigDict:
+  """In front of the heatmaps; see `pose_jax/models/attention.py`."""
+  return ConfigDict(
+    dict(
+      # each none, softmax, gaussian, transformer, crf
+      holistic="none",  # one map from all levels
+      refined="none",  # a second one, from features that holistic went over
+      part="none",  # one map for each keypoint
+      levels=0,  # how many of the finest levels holistic reads; 0: all
+      summary_size=3,  # kernel of the convolution to softmax's and crf's map
+      crf_kernel_size=3,  # odd, 1 to 15
+      crf_steps=3,
+      crf_start="unary_conv",  # the authors' code; or sigmoid_unary
+      crf_keep_unary=True,  # False: Chu et al.'s Eq. 8
+      crf_bias=True,
+      crf_damping=0.0,  # share of the old map that a step keeps
+      crf_shared=False,  # one kernel for all maps
+      crf_separable=False,  # the kernel is a column times a row
+      crf_constant_memory=False,  # of the backward pass, however many steps
+      gaussian_count=0,  # Gaussians per axis; 0: as many as it has pixels
+      gaussian_grid=1,  # cells per axis that features are averaged over
+      transformer_grid=4,
+    )
+  )
+
+
 def _model() -> ConfigDict:
   """The network; which keys there are depends on its name."""
   return ConfigDict(
@@ -103,7 +130,9 @@ def _model() -> ConfigDict:
       depth=50,
       width=64,  # channels of the stem; 64 is the published network
       deconv_filters=(256, 256, 256),
-      deconv_kernels=(4, 4, 4),
+      deconv_strides=(2, 2, 2),  # 2 doubles the map, 1 keeps its size
+      deconv_kernels=(4, 4, 4),  # 4 where the stride is 2, 3 where it is 1
+      attention=_attention(),
       dtype="float32",  # of the computation; parameters stay float32
       sync_batch_norm=False,  # batch statistics over all devices
       batch_norm_momentum=0.9,  # Flax's meaning: torch's 0.1
@@ -115,10 +144,11 @@ def _loss() -> ConfigDict:
   """What the heatmaps are compared with, and how."""
   return ConfigDict(
     dict(
-      name="mse",  # or ohkm
+      name="mse",  # or ohkm, torch_mse (no weights, no half)
       ohkm_top_k=8,
       sigma_hm=2.0,  # target Gaussian, heatmap pixels
       unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
+      target_scale=1.0,  # height of a target's peak; scores stay in 0..1
     )
   )
 

@@ -85,6 +85,7 @@ _AT_LEAST = {  # smallest value that makes sense
 _ABOVE_ZERO = (
   "data.padding",
   "loss.sigma_hm",
+  "loss.target_scale",
   "optimizer.learning_rate",
 )
 _FRACTIONS = (

@@ -10,6 +10,7 @@ from pose_jax.data.datasets import DATASETS
 from pose_jax.data.leeds import BOXES
 from pose_jax.data.mapping import parse_keypoint_map
 from pose_jax.data.mixture import member_sections
+from pose_jax.data.portion import parse_portion
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import SkeletonError, find_skeleton
 
@@ -32,6 +33,7 @@ def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
     try:
       members = member_sections(section)
       parse_keypoint_map(section["keypoint_map"])
+      parse_portion(section["portion"])
     except ValueError as error:
       yield f"data.{part}: {error}"
       continue

@@ -29,6 +29,7 @@ from pose_jax.data.pipeline import (
 )
 from pose_jax.geometry import Frames
 from pose_jax.models import make_model, map_hw
+from pose_jax.models.output import PoseOutput
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
@@ -152,10 +153,11 @@ def describe(dataset: Dataset, *, with_boxes: bool = True) -> str:
     with_boxes: whether the table's own boxes are the ones that count.
   """
   people = dataset.people
-  left_out, num_used = people.unusable(), int(people.is_usable().sum())
+  left_out, is_used = people.unusable(), people.is_usable()
+  total, num = len(people.image_names), len(set(people.image_index[is_used]))
   return (
-    f"{dataset.name} {dataset.split}, {num_used} people in "
-    f"{len(people.image_names)} pictures"
+    f"{dataset.name} {dataset.split}, {is_used.sum()} people in "
+    + (f"{num} of {total} pictures" if num < total else f"{total} pictures")
     + (f", boxes: {people.box_source}; " if with_boxes else "; ")
     + f"{len(left_out)} rows left out"
     + (f" (the first: {left_out[0]})" if left_out else "")
@@ -271,7 +273,25 @@ def make_target(experiment: Experiment) -> TargetRule:
     map_hw=frames.map_hw,
     sigma_hm=config.loss.sigma_hm,
     unbiased=config.loss.unbiased,
+    scale=config.loss.target_scale,
   )
+
+
+def make_forward(experiment: Experiment) -> Callable[[Any, Any], PoseOutput]:
+  """(variables, images [B, H, W, 3]) -> what the network says, not training.
+
+  Heatmaps to decode are in units of a target's peak, so that scores lie in
+  0..1 whatever loss.target_scale is.
+  """
+  model, scale = experiment.model, experiment.config.loss.target_scale
+
+  def forward(variables, images):
+    output = model.apply(variables, images, train=False)
+    if scale == 1 or output.heatmaps is None:
+      return output
+    return output.replace(heatmaps=output.heatmaps / scale)
+
+  return forward
 
 
 def make_prepare(config: ConfigDict) -> Callable:

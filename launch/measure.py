@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import pose_jax
-from launch.experiment import Experiment
+from launch.experiment import Experiment, make_forward
 from launch.progress import ProgressBar
 from launch.ways import make_plan
 from pose_jax import parallel
@@ -134,14 +134,10 @@ def make_settings(config: ConfigDict) -> scoring.Settings:
 
 
 def _predict(experiment: Experiment, ways, with_heatmaps: bool = False):
-  config, model = experiment.config, experiment.model
-
-  def forward(variables, images):
-    return model.apply(variables, images, train=False)
-
+  config = experiment.config
   return parallel.parallel_predict(
     make_predict(
-      forward,
+      make_forward(experiment),
       experiment.frames,
       ways,
       permutation=experiment.skeleton.flip_permutation,

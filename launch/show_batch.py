@@ -178,7 +178,8 @@ def _on_device(
   )
   return (
     np.round(pixels.clip(0, 255)).astype(np.uint8),
-    np.asarray(heatmaps * (weight > 0)[:, None, None]),
+    np.asarray(heatmaps * (weight > 0)[:, None, None])
+    / config.loss.target_scale,
   )
 
 

@@ -13,6 +13,7 @@ from pose_jax.data.mixture import join, member_sections, weigh
 from pose_jax.data.mpii import open_mpii
 from pose_jax.data.mpii_release import open_mpii_release
 from pose_jax.data.people import Dataset
+from pose_jax.data.portion import parse_portion, portion_of
 from pose_jax.data.prepared import open_prepared
 from pose_jax.skeleton import COCO17, SKELETONS, Skeleton
 
@@ -41,13 +42,15 @@ def open_dataset(
       `check_images` False a missing image is found when it is read; with
       `clip_boxes` False boxes stay as a coco file has them.
       `weights`, how often an epoch shows the people of each member, become
-      their `repeats`; `keypoint_map` names further counterparts. Missing
-      values count as empty.
+      their `repeats`; `keypoint_map` names further counterparts; `portion`
+      takes some of the images, of joined sets too, in the order that `seed`
+      draws, see `portion.portion_of`. Missing values count as empty.
     skeleton: what the model is built for; coco reads its file as having it,
       or the known one that the file's names are those of.
   Raises:
     ValueError: if a name is unknown, a value does not fit the number of
-      members, or nothing labels a keypoint of `skeleton`.
+      members, nothing labels a keypoint of `skeleton`, or there are fewer
+      images than `portion` asks for.
     DataError: if files are missing or faulty.
   """
   opened = open_members(section, skeleton=skeleton)
@@ -55,7 +58,10 @@ def open_dataset(
   if skeleton is not None:
     keypoint_map = parse_keypoint_map(section.get("keypoint_map") or ())
     opened = fit(opened, skeleton, keypoint_map)
-  return join(opened)
+  portion = parse_portion(section.get("portion") or ())
+  if portion is None:
+    return join(opened)
+  return portion_of(join(opened), *portion, seed=section.get("seed") or 0)
 
 
 def open_members(
@@ -63,7 +69,8 @@ def open_members(
 ) -> list[Dataset]:
   """Each data set that a section joins, as it is.
 
-  With its own keypoints and ids; weights and keypoint_map play no part.
+  With its own keypoints, ids and all its images; weights, keypoint_map and
+  portion play no part.
   Arguments and errors as `open_dataset`.
   """
   members = member_sections(section)

@@ -1,4 +1,4 @@
-"""Losses on heatmaps: plain, and of the worst keypoints only.
+"""Losses on heatmaps: plain, of the worst keypoints only, without weights.
 
 All take heatmaps [B, h, w, K] and weights [B, K] and compute in float32. Rows
 with valid=False (padding) reach neither the sum nor the count; if no row is
@@ -70,7 +70,32 @@ def ohkm(
   return _mean_over_rows(hardest.mean(axis=1), valid)
 
 
-LOSSES = {"mse": mse, "ohkm": ohkm}
+def torch_mse(
+  heatmaps: Float[Array | np.ndarray, "B h w K"],
+  targets: Float[Array | np.ndarray, "B h w K"],
+  weight: Float[Array | np.ndarray, "B K"],
+  *,
+  valid: Bool[Array | np.ndarray, " B"] | None = None,
+) -> Float[Array, ""]:
+  """Returns the mean squared error over everything, whatever the weights.
+
+  A keypoint that is not labelled, or outside the crop, has an empty target and
+  is to give an empty map. With weights of 1 it is twice `mse`.
+  Source: Torch7's `MSECriterion`, as the release of Chu et al. 2017
+  (bearpaw/pose-attention) uses it for each stage.
+
+  Args:
+    heatmaps: [B, h, w, K] the network's maps.
+    targets: [B, h, w, K] the maps it should give.
+    weight: [B, K], not looked at.
+    valid: [B], False for rows that are padding; None if all count.
+  Returns:
+    Scalar float32.
+  """
+  return 2 * mse(heatmaps, targets, jnp.ones_like(weight), valid=valid)
+
+
+LOSSES = {"mse": mse, "ohkm": ohkm, "torch_mse": torch_mse}
 
 
 def _errors(

@@ -35,25 +35,29 @@ class TargetRule:
     map_hw: heatmap size.
     sigma_hm: the Gaussian's deviation, heatmap pixels.
     unbiased: DARK's target; else HRNet's.
+    scale: height of a target's peak. The network learns maps of this height,
+      which whoever decodes them divides by it.
   """
 
   hm_from_crop: np.ndarray
   map_hw: tuple[int, int]
   sigma_hm: float
   unbiased: bool
+  scale: float | int = 1.0
 
   def __call__(
     self, batch: Batch
   ) -> tuple[Float[Array, "B h w K"], Float[Array, "B K"]]:
     matrix = jnp.asarray(self.hm_from_crop, jnp.float32)
     labelled = (batch["vis"] > 0).astype(jnp.float32)
-    return targets.gaussian(
+    heatmaps, weight = targets.gaussian(
       transform(batch["kpts_xy_crop"], matrix[None]),
       labelled,
       map_hw=self.map_hw,
       sigma=self.sigma_hm,
       unbiased=self.unbiased,
     )
+    return heatmaps if self.scale == 1 else heatmaps * self.scale, weight
 
 
 def supervised_loss(
@@ -61,9 +65,31 @@ def supervised_loss(
   heatmaps: Float[Array, "B h w K"],
   weight: Float[Array, "B K"],
   loss: Loss,
+  *,
+  scale: float | int = 1.0,
 ) -> Float[Array, ""]:
-  """Sum of the loss over every supervised heatmap of the output."""
-  return sum(loss(stage, heatmaps, weight) for stage in output.stages)
+  """Sum of the loss over every supervised heatmap of the output.
+
+  A stage that also predicts the background has it as one map more, of weight
+  1, whose target is what the highest keypoint leaves of `scale`.
+  Source: Chu et al. 2017's release (`trainBg`).
+
+  Args:
+    heatmaps: [B, h, w, K] targets, 0 to scale.
+    weight: [B, K] of the targets.
+    loss: (heatmaps, targets, weight) -> scalar.
+    scale: height of a target's peak.
+  """
+  stages = output.stages
+  if output.backgrounds:
+    stages = [
+      jnp.concatenate(maps, -1)
+      for maps in zip(stages, output.backgrounds, strict=True)
+    ]
+    background = scale - heatmaps.max(-1, keepdims=True)
+    heatmaps = jnp.concatenate([heatmaps, background], -1)
+    weight = jnp.pad(weight, ((0, 0), (0, 1)), constant_values=1.0)
+  return sum(loss(stage, heatmaps, weight) for stage in stages)
 
 
 def train_step(
@@ -94,8 +120,8 @@ def train_step(
   Returns:
     The state after the update; loss, gradient norm, the mean height of the
     predicted peaks of labelled keypoints (maps that collapse to zero show
-    there first) and the share of peaks near their target's
-    (`codec.accuracy`; no PCKh).
+    there first; 1 is a target's height, whatever its scale) and the share of
+    peaks near their target's (`codec.accuracy`; no PCKh).
   """
   inputs = images(batch)
   heatmaps, weight = target(batch)
@@ -107,13 +133,13 @@ def train_step(
       train=True,
       mutable=["batch_stats"],
     )
-    value = supervised_loss(output, heatmaps, weight, loss)
+    value = supervised_loss(output, heatmaps, weight, loss, scale=target.scale)
     return value, (output.heatmaps, updates)
 
   (value, (predicted, updates)), grads = jax.value_and_grad(
     objective, has_aux=True
   )(state.params)
-  peak_BK = jax.lax.stop_gradient(predicted).max((1, 2))
+  peak_BK = jax.lax.stop_gradient(predicted).max((1, 2)) / target.scale
   near_K, counted_K = accuracy.heatmap_accuracy(predicted, heatmaps)
   sums = {
     "loss": value,

@@ -85,6 +85,18 @@ def test_a_skeleton_may_be_a_file_and_its_mistakes_are_sentences(tmp_path):
     check_config(config)
 
 
+@pytest.mark.parametrize(
+  "portion", [(5,), (5, 5), (-1, 5), (0, 0.5), ("a", "b"), (1, 2, 3)]
+)
+def test_a_portion_is_two_places_in_the_order(portion):
+  config = config_with()
+  config.data.eval.portion = portion
+  with pytest.raises(ConfigError, match="data.eval: portion is .*: wanted .fi"):
+    check_config(config)
+  config.data.eval.portion = (0, 5)
+  check_config(config)
+
+
 def test_half_bodies_need_two_halves_and_enough_keypoints():
   config = config_with()
   config.data.augmentation.half_body_probability = 0.3

@@ -1,5 +1,6 @@
 """The step: against a plain reimplementation, and on several devices."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -17,7 +18,7 @@ from pose_jax import parallel
 from pose_jax.codec import targets
 from pose_jax.geometry import Frames, transform
 from pose_jax.models.output import PoseOutput
-from pose_jax.train.losses import mse
+from pose_jax.train.losses import mse, ohkm
 from pose_jax.train.state import init_state, init_variables
 from pose_jax.train.step import (
   TargetRule,
@@ -58,10 +59,7 @@ def step_of(model, optimizer, **options):
     train_step,
     model=model,
     optimizer=optimizer,
-    loss=mse,
-    target=TARGET,
-    images=IMAGES,
-    **options,
+    **{"loss": mse, "target": TARGET, "images": IMAGES} | options,
   )
 
 
@@ -117,6 +115,62 @@ def test_loss_of_no_stage_is_zero_and_of_two_is_their_sum():
   one = supervised_loss(PoseOutput(stages=(maps,)), zeros, weight, mse)
   two = supervised_loss(PoseOutput(stages=(maps, maps)), zeros, weight, mse)
   assert float(two) == pytest.approx(2 * float(one)) and float(one) > 0
+
+
+def test_background_is_a_map_more_of_every_stage():
+  """(K l + l_background) / (K + 1), its target what keypoints leave."""
+  rng = np.random.default_rng(1)
+  stages = rng.random((2, 2, 4, 4, 3)).astype(np.float32)
+  grounds = rng.random((2, 2, 4, 4, 1)).astype(np.float32)
+  heatmaps = rng.random((2, 4, 4, 3)).astype(np.float32)
+  weight = np.float32([[1, 0, 1], [1, 1, 1]])
+  output = PoseOutput(stages=tuple(stages), backgrounds=tuple(grounds))
+  for scale in (1.0, 255.0):
+    wanted = 0.0
+    for stage, ground in zip(stages, grounds, strict=True):
+      left = scale - (scale * heatmaps).max(-1)
+      of_ground = 0.5 * np.square(ground[..., 0] - left).mean()
+      of_keypoints = float(mse(stage, scale * heatmaps, weight))
+      wanted += (3 * of_keypoints + of_ground) / 4
+    found = supervised_loss(
+      output,
+      jnp.asarray(scale * heatmaps),
+      jnp.asarray(weight),
+      mse,
+      scale=scale,
+    )
+    assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_background_competes_among_the_hardest_keypoints():
+  maps = jnp.zeros((1, 4, 4, 3))
+  targets_, weight = jnp.zeros_like(maps), jnp.ones((1, 3))
+  output = PoseOutput(stages=(maps,), backgrounds=(maps[..., :1] - 1,))
+  hardest = functools.partial(ohkm, top_k=1)
+  # Every keypoint is right; the background says -1 where it is 1.
+  assert float(supervised_loss(output, targets_, weight, hardest)) == 2.0
+
+
+def test_scaled_targets_are_told_in_units_of_their_peak():
+  """The loss is of maps of 255, the logged peak and accuracy as of 1."""
+  batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
+  scaled = dataclasses.replace(TARGET, scale=255.0)
+  heatmaps, weight = TARGET(batch)
+  np.testing.assert_allclose(scaled(batch)[0], 255 * heatmaps, rtol=1e-6)
+  np.testing.assert_array_equal(scaled(batch)[1], weight)
+  model, optimizer = TwoStages(), optax.sgd(0.0)
+  variables = init_variables(model, (16, 16), 0)
+  told = {}
+  for target, factor in ((TARGET, 1.0), (scaled, 255.0)):
+    params = jax.tree.map(lambda p, f=factor: f * p, variables["params"])
+    state = init_state({**variables, "params": params}, optimizer)
+    step = step_of(model, optimizer, target=target)
+    _, told[factor] = jax.jit(step)(state, batch)
+  one, many = told[1.0], told[255.0]
+  assert float(many["loss"]) == pytest.approx(255**2 * float(one["loss"]), 1e-4)
+  for name in ("peak", "heatmap_accuracy"):
+    assert float(many[name]) == pytest.approx(float(one[name]), rel=1e-4)
+  assert float(one["peak"]) != 0
 
 
 def test_peak_is_the_mean_height_over_labelled_keypoints():
