@@ -23,6 +23,8 @@ class PoseOutput:
       networks that give no heatmaps.
     stages: all supervised heatmaps, first to last, each [B, h, w, K] float32;
       the last one is `heatmaps`. One entry for a network of one stage.
+    backgrounds: of each stage [B, h, w, 1] float32, where no keypoint is; empty
+      for networks that do not predict it.
     links: [B, h, w, L] float32 skeletal link maps, or None.
     lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None.
     presence_logits: [B, K] float32, before the sigmoid, or None.
@@ -32,6 +34,7 @@ class PoseOutput:
 
   heatmaps: Any = None
   stages: tuple[Any, ...] = ()
+  backgrounds: tuple[Any, ...] = ()
   links: Any = None
   lifted: Any = None
   presence_logits: Any = None

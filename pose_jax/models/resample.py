@@ -1,0 +1,43 @@
+"""Halving and enlarging maps: what an hourglass goes down and up by.
+
+Maps are [B, H, W, C]. On CPUs XLA's own gradient of a window maximum is 18
+times slower than the one below (measured with value: 37 to 2 ms for
+[4, 64, 64, 256]), that of `jnp.repeat` twice as slow as a broadcast's.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+
+def max_pool_2x2(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
+  """Returns the maximum of each 2x2 cell, a map half as large.
+
+  Equal maxima share the gradient (torch gives it to the first of them).
+
+  Raises:
+    ValueError: if H or W is odd.
+  """
+  if x.shape[1] % 2 or x.shape[2] % 2:
+    raise ValueError(
+      f"a map must have even sides to be halved, got {x.shape[1:3]}"
+    )
+  for axis in (1, 2):
+    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
+    even, odd = (
+      lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1)
+    )
+    x = jnp.maximum(even, odd)
+  return x
+
+
+def upsample_nearest(
+  x: Float[Array, "B h w C"], factor: int = 2
+) -> Float[Array, "B H W C"]:
+  """Returns the map with every pixel repeated factor x factor times."""
+  num_batch, height, width, num_channels = x.shape
+  cells = jnp.broadcast_to(
+    x[:, :, None, :, None],
+    (num_batch, height, factor, width, factor, num_channels),
+  )
+  return cells.reshape(num_batch, height * factor, width * factor, num_channels)
