@@ -140,17 +140,24 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
     if key not in given:
       yield f"config lacks {prefix}{key}"
     elif key == "model" and _is_other_network(given[key], default):
-      continue  # its factory knows its keys, see _together
+      # Its factory knows its keys, see _together; attention is everybody's.
+      if "attention" in given[key]:
+        attention = given[key].attention, default.attention
+        yield from _section(*attention, "model.attention")
     elif isinstance(default, ConfigDict):
-      if isinstance(given[key], ConfigDict):
-        yield from _keys(given[key], default, f"{prefix}{key}.")
-      else:
-        yield f"{prefix}{key} is {given[key]!r}: it must be a section"
+      yield from _section(given[key], default, f"{prefix}{key}")
     elif default is not None and not _is_like(given[key], default):
       yield (
         f"{prefix}{key} is {given[key]!r}: it must be like {default!r}, the "
         "default"
       )
+
+
+def _section(given: Any, wanted: ConfigDict, path: str) -> Iterator[str]:
+  if isinstance(given, ConfigDict):
+    yield from _keys(given, wanted, f"{path}.")
+  else:
+    yield f"{path} is {given!r}: it must be a section"
 
 
 def _is_other_network(model: Any, default: ConfigDict) -> bool:

@@ -6,6 +6,7 @@ is first looked at. So the file is run once before it gets the file.
 
 import importlib.machinery
 import importlib.util
+import pathlib
 import re
 import sys
 import traceback
@@ -23,6 +24,15 @@ WANTED = {  # what a key of a type wants
   "tuple": "values in brackets, (1, 2)",
   "ConfigDict": "a section",
 }
+
+
+def config_files(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The experiments below a folder: files with get_config, but for base.py."""
+  return sorted(
+    path
+    for path in folder.rglob("*.py")
+    if path != folder / "base.py" and "\ndef get_config(" in path.read_text()
+  )
 
 
 def check_config_file(argument: str) -> None:

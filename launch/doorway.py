@@ -12,7 +12,12 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from launch.config_file import WANTED, check_config_file, reason
+from launch.config_file import (
+  WANTED,
+  check_config_file,
+  config_files,
+  reason,
+)
 from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
@@ -91,8 +96,7 @@ def _check_config_files(argv: Sequence[str]) -> None:
       continue
     path = (value or following).split(":")[0]
     if not pathlib.Path(path).is_file():
-      known = sorted(pathlib.Path("configs").glob("[!_]*.py"))
-      known = [str(p) for p in known if p.stem != "base"]
+      known = config_files(pathlib.Path("configs"))
       fail(f"--config: there is no file {path!r}; {suggest(path, known)}")
     try:
       check_config_file(value or following)

@@ -6,7 +6,6 @@ Everything below this room takes plain arguments.
 import dataclasses
 import functools
 import hashlib
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,8 +14,6 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from configs import base
-from launch.config_file import reason
 from launch.mistakes import ConfigError
 from launch.progress import ProgressBar
 from pose_jax import parallel
@@ -29,6 +26,7 @@ from pose_jax.data.pipeline import (
 )
 from pose_jax.geometry import Frames
 from pose_jax.models import make_model, map_hw
+from pose_jax.models.attention_steps import apply_with_steps
 from pose_jax.models.output import PoseOutput
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
@@ -47,9 +45,6 @@ class Experiment:
   model: nn.Module
 
 
-_SKELETON = "skeleton.toml"
-
-
 def make_experiment(config: ConfigDict) -> Experiment:
   """Skeleton, geometry and network of a (checked) config."""
   skeleton = find_skeleton(config.data.skeleton)
@@ -62,65 +57,6 @@ def make_experiment(config: ConfigDict) -> Experiment:
   )
   model = make_model(config.model, skeleton)
   return Experiment(config, skeleton, frames, model)
-
-
-def read_config(workdir: pathlib.Path) -> ConfigDict:
-  """The config that `launch.train` wrote into a workdir.
-
-  A skeleton of one's own is the copy that lies beside it, wherever the file
-  has gone.
-
-  Raises:
-    ConfigError: if there is none, or it is not one of this code's.
-  """
-  path = workdir / "config.json"
-  try:
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    config = base.get_config()
-    _check_sections(saved, config)
-    # Another network has other keys than the default one.
-    config.model = ConfigDict(_tuples(saved.pop("model")))
-    config.update(_tuples(saved))
-  except FileNotFoundError as error:
-    raise ConfigError(
-      f"{workdir} holds no config.json: is it a folder that launch.train "
-      "wrote? Else give --config"
-    ) from error
-  except (ValueError, TypeError, KeyError, AttributeError) as error:
-    raise ConfigError(
-      f"{path} cannot be read, it is damaged or of other code: "
-      f"{reason(error)}; another copy of it, or another --workdir, will do"
-    ) from error
-  copy = workdir / _SKELETON
-  if config.data.skeleton.endswith(".toml") and copy.is_file():
-    config.data.skeleton = str(copy)
-  return config.lock()
-
-
-def _check_sections(saved: Any, config: ConfigDict) -> None:
-  if not isinstance(saved, dict):
-    raise ValueError("it holds no sections")
-  for key, default in config.items():
-    if isinstance(default, ConfigDict) and not isinstance(
-      saved.get(key, {}), dict
-    ):
-      raise ValueError(f"its {key} is no section")
-
-
-def keep_skeleton(workdir: pathlib.Path, config: ConfigDict) -> None:
-  """Copies a skeleton of one's own to where `read_config` looks for it."""
-  if config.data.skeleton.endswith(".toml"):
-    content = pathlib.Path(config.data.skeleton).read_bytes()
-    temporary = workdir / f"{_SKELETON}.tmp"
-    temporary.write_bytes(content)
-    temporary.replace(workdir / _SKELETON)
-
-
-def _tuples(value: Any) -> Any:
-  """JSON's lists as the tuples that configs have."""
-  if isinstance(value, Mapping):
-    return {key: _tuples(item) for key, item in value.items()}
-  return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def open_part(
@@ -277,16 +213,24 @@ def make_target(experiment: Experiment) -> TargetRule:
   )
 
 
-def make_forward(experiment: Experiment) -> Callable[[Any, Any], PoseOutput]:
+def make_forward(
+  experiment: Experiment, *, with_steps: bool = False
+) -> Callable[[Any, Any], PoseOutput]:
   """(variables, images [B, H, W, 3]) -> what the network says, not training.
 
   Heatmaps to decode are in units of a target's peak, so that scores lie in
   0..1 whatever loss.target_scale is.
+
+  Args:
+    with_steps: also how mean fields came about, in `attention`; to look at.
   """
   model, scale = experiment.model, experiment.config.loss.target_scale
 
   def forward(variables, images):
-    output = model.apply(variables, images, train=False)
+    if with_steps:
+      output = apply_with_steps(model, variables, images)
+    else:
+      output = model.apply(variables, images, train=False)
     if scale == 1 or output.heatmaps is None:
       return output
     return output.replace(heatmaps=output.heatmaps / scale)

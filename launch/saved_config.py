@@ -8,7 +8,7 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from launch.experiment import read_config
+from launch.run_config import read_config
 
 
 def get_config(workdir: str) -> ConfigDict:

@@ -20,18 +20,17 @@ from launch.experiment import (
   Plan,
   describe,
   fingerprint,
-  keep_skeleton,
   make_experiment,
   make_plan,
   make_run_optimizer,
   make_step,
   make_training_batches,
   open_part,
-  read_config,
 )
 from launch.learning_rate import describe_learning_rate
 from launch.measure import image_reader, make_evaluator
 from launch.mistakes import wanted_folder
+from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
 from pose_jax import parallel
 from pose_jax.data.people import Dataset

@@ -12,11 +12,13 @@ from typing import Any
 
 from flax import linen as nn
 
+from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.skeleton import Skeleton
 
 MODELS = {
   "pose_resnet": make_pose_resnet,
+  "hourglass": make_hourglass,
 }
 
 
@@ -54,6 +56,11 @@ def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:
     options = dict(model_config.items())
   else:
     options = dict(vars(model_config))
+  # A section within it as plain values: a ConfigDict is no Mapping.
+  options = {
+    key: dict(value.items()) if hasattr(value, "items") else value
+    for key, value in options.items()
+  }
   name = options.pop("name", None)
   if name not in MODELS:
     raise ValueError(

@@ -116,6 +116,13 @@ def test_unknown_variants_are_answered_with_the_known():
     ("seed", "a", "must be like 0"),
     ("model.deconv_filters", 5, "must be like"),
     ("schedule", 3, "must be a section"),
+    ("loss.target_scale", 0.0, "above 0"),
+    ("model.attention.part", "cfr", "none, softmax, gaussian, .*, crf, got"),
+    ("model.attention.levels", 4, "pyramid has 3"),
+    ("model.attention.refined", "crf", "without attention.holistic"),
+    ("model.attention", "crf", "must be a section"),
+    ("model.deconv_strides", (2, 2), "for each of the 3"),
+    ("data.train.portion", (3,), "wanted .first, last."),
   ],
 )
 def test_mistakes_are_named_with_what_would_be_right(path, value, sentence):
@@ -212,6 +219,12 @@ def test_keys_must_be_those_of_the_base():
   del config.loss.sigma_hm
   with pytest.raises(ConfigError, match="lacks loss.sigma_hm"):
     check_config(config)
+  config = ConfigDict(base.get_config())
+  config.model.attention.holistics = "crf"
+  with pytest.raises(
+    ConfigError, match="model.attention.holistics: did you mean holistic"
+  ):
+    check_config(config)
 
 
 def test_only_the_data_sets_that_are_opened_need_a_folder():
@@ -240,6 +253,17 @@ def test_another_network_brings_its_own_keys(monkeypatch):
   with config.unlocked():
     config.model = ConfigDict(dict(name="tiny", channels=8))
   check_config(config)
+  with config.unlocked():
+    config.model.attention = base.get_config().model.attention
+    config.model.attention.crf_stepz = 3
+  with pytest.raises(
+    ConfigError, match="no key model.attention.crf_stepz: did you mean crf_st"
+  ):
+    check_config(config)
+  with config.unlocked():
+    config.model = ConfigDict(dict(name="tiny", attention=3))
+  with pytest.raises(ConfigError, match="model.attention is 3: it must be a s"):
+    check_config(config)
   with config.unlocked():
     config.model = ConfigDict(dict(name="tiny", chanels=8))
   with pytest.raises(ConfigError, match="no option 'chanels'.*'channels'"):

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from configs import base
-from launch.config_file import check_config_file
-from launch.experiment import read_config
+from launch.config_file import check_config_file, config_files
 from launch.mistakes import ConfigError, wanted_folder
+from launch.run_config import read_config
 
 START = """from configs import base
 def get_config(variant=""):
@@ -99,6 +99,46 @@ def test_a_damaged_config_of_a_run_is_told_in_a_sentence(tmp_path, change, why):
     read_config(tmp_path)
   with pytest.raises(ConfigError, match="^[^ ]*config.json cannot be read"):
     check_config_file(f"launch/saved_config.py:{tmp_path}")
+
+
+def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
+  config = base.get_config()
+  config.model.update(deconv_filters=(32, 32), deconv_kernels=(4, 4), width=8)
+  saved = json.loads(config.to_json_best_effort())
+  for path in (
+    "model.attention",
+    "model.deconv_strides",
+    "loss.target_scale",
+    "data.train.portion",
+  ):
+    section = saved
+    *parents, key = path.split(".")
+    for parent in parents:
+      section = section[parent]
+    del section[key]
+  (tmp_path / "config.json").write_text(json.dumps(saved))
+  found = read_config(tmp_path)
+  wanted = base.get_config().model.attention
+  assert found.model.attention.to_dict() == wanted.to_dict()
+  assert found.model.deconv_strides == (2, 2) and found.model.width == 8
+  assert found.loss.target_scale == 1 and found.data.train.portion == ()
+  saved["model"]["attention"] = {"part": "crf"}  # one that had fewer options
+  (tmp_path / "config.json").write_text(json.dumps(saved))
+  attention = read_config(tmp_path).model.attention
+  assert attention.part == "crf" and attention.crf_steps == 3
+  saved["model"] = {"name": "another", "size": 3}
+  (tmp_path / "config.json").write_text(json.dumps(saved))
+  assert read_config(tmp_path).model.to_dict() == saved["model"]
+
+
+def test_experiments_are_found_in_folders_and_nothing_else_is_one(tmp_path):
+  for name in ("base", "a", "paper/b", "paper/__init__", "recipes/earlier"):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    has_config = name in ("base", "a", "paper/b")
+    text = START if has_config else "def recipe(): pass"
+    (tmp_path / f"{name}.py").write_text(text)
+  found = config_files(tmp_path)
+  assert found == [tmp_path / "a.py", tmp_path / "paper" / "b.py"]
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -4,7 +4,7 @@ import importlib
 import json
 import pathlib
 
-from launch.experiment import keep_skeleton, read_config
+from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
 from pose_jax.skeleton_file import find_skeleton
 
