@@ -1,13 +1,17 @@
-"""What launch.evaluate adds to the command line before flags are parsed."""
+"""What commands add to the command line before flags are parsed."""
 
 import pathlib
 from collections.abc import Sequence
 
 
-def completed(argv: Sequence[str]) -> list[str]:
+def completed(argv: Sequence[str], *, run_flag: str = "workdir") -> list[str]:
   """The command line with what stands for itself.
 
   `--compare A B` becomes one flag, and a run's own config is the config.
+
+  Args:
+    argv: as typed.
+    run_flag: the flag that names the run's folder.
   """
   argv = list(argv)
   if "--compare" in argv:
@@ -15,7 +19,7 @@ def completed(argv: Sequence[str]) -> list[str]:
     while end < min(start + 2, len(argv)) and not argv[end].startswith("-"):
       end += 1
     argv[start - 1 : end] = ["--compare=" + ",".join(argv[start:end])]
-  workdir = _typed(argv, "workdir")
+  workdir = _typed(argv, run_flag)
   if workdir and _typed(argv, "config") is None:
     if (pathlib.Path(workdir) / "config.json").is_file():
       saved = pathlib.Path(__file__).with_name("saved_config.py")

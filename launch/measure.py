@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from pose_jax.data.people_file import digest
 from pose_jax.eval import scoring
 from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.evaluator import Evaluator
-from pose_jax.eval.predict import make_predict, scales_of
+from pose_jax.eval.predict import TestTime, make_predict, scales_of
 from pose_jax.protocol import Protocol
 
 
@@ -98,7 +98,7 @@ def make_evaluator(
   crops = dataclasses.replace(dataset, people=plan.crops)
   scales = scales_of(plan.ways)
   return Evaluator(
-    _predict(experiment, plan.ways),
+    make_predictor(experiment, plan.ways),
     dataset.people,
     plan.boxes,
     lambda: make_eval_batches(
@@ -114,7 +114,7 @@ def make_evaluator(
     measurements=plan.measurements,
     settings=make_settings(config),
     gather=parallel.gather_rows,
-    heatmaps_fn=_predict(experiment, plan.ways, with_heatmaps=True),
+    heatmaps_fn=make_predictor(experiment, plan.ways, with_heatmaps=True),
     shown_scale=scales.index(1.0),
     baseline_xy_img=_mean_pose(experiment, dataset, training_people),
     progress=ProgressBar("evaluating", "people"),
@@ -133,11 +133,22 @@ def make_settings(config: ConfigDict) -> scoring.Settings:
   )
 
 
-def _predict(experiment: Experiment, ways, with_heatmaps: bool = False):
+def make_predictor(
+  experiment: Experiment,
+  ways: Sequence[TestTime],
+  *,
+  with_heatmaps: bool = False,
+) -> Callable[[Any, parallel.Rows], parallel.Rows]:
+  """(replicated variables, host batch) -> arrays, see `make_predict`.
+
+  Args:
+    ways: of testing.
+    with_heatmaps: also heatmaps, attention and its steps: to look at a few.
+  """
   config = experiment.config
   return parallel.parallel_predict(
     make_predict(
-      make_forward(experiment),
+      make_forward(experiment, with_steps=with_heatmaps),
       experiment.frames,
       ways,
       permutation=experiment.skeleton.flip_permutation,

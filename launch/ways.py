@@ -76,7 +76,7 @@ def make_plan(
   return Plan(
     crops=joined[0],
     boxes=_boxes(experiment, names, origins, joined),
-    ways=tuple(_way(settings, *test) for test in tests),
+    ways=tuple(make_way(settings, *test) for test in tests),
     measurements=tuple(
       Measurement(
         protocol=_protocol(
@@ -114,11 +114,11 @@ def _boxes(experiment: Experiment, names, origins, joined) -> Boxes:
     image_ids=crops.image_ids[crops.image_index],
     person_ids=person_ids,
     score=crops.score.astype(np.float64),
-    area=_area(crops, experiment.frames, experiment.config.eval),
+    area=area_of(crops, experiment.frames, experiment.config.eval),
   )
 
 
-def _area(crops: People, frames: Frames, settings: ConfigDict) -> np.ndarray:
+def area_of(crops: People, frames: Frames, settings: ConfigDict) -> np.ndarray:
   """Of the boxes, or as the reference codes have it, of what is cropped."""
   size_wh = crops.box_xywh_img[:, 2:].astype(np.float64)
   if settings.nms_padded_area:
@@ -126,7 +126,13 @@ def _area(crops: People, frames: Frames, settings: ConfigDict) -> np.ndarray:
   return size_wh.prod(1)
 
 
-def _way(settings: ConfigDict, flip_test, scales, decoder) -> TestTime:
+def make_way(
+  settings: ConfigDict,
+  flip_test: bool,
+  scales: tuple[float, ...],
+  decoder: str,
+) -> TestTime:
+  """A way of testing, with the options of an eval section."""
   return TestTime(
     decoder=make_decoder(settings, decoder),
     flip_test=flip_test,

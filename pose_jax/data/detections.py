@@ -107,7 +107,7 @@ def read_boxes(
     )
   return DetectedBoxes(
     people=dataclasses.replace(
-      _unlabelled(people, len(kept)),
+      unlabelled(people, len(kept)),
       image_index=image_index[kept],
       person_ids=kept + 1,
       box_xywh_img=box.astype(np.float32),
@@ -183,8 +183,11 @@ def _rows(image_ids: np.ndarray, people: People) -> np.ndarray:
   return np.array(found, np.int32)
 
 
-def _unlabelled(people: People, num: int) -> People:
-  """`num` people in the first of the same images, nothing known of them."""
+def unlabelled(people: People, num: int) -> People:
+  """`num` people, all in the first of the table's images, and nothing known.
+
+  For boxes that no human drew: the caller says whose image and box.
+  """
   num_keypoints = people.skeleton.num_keypoints
   return dataclasses.replace(
     people,
