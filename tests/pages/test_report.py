@@ -136,17 +136,6 @@ def test_attention_stands_below_the_heatmaps_of_the_same_person():
     assert ">Attention<" not in text and text.count("<img") == 4
 
 
-def test_attention_stands_below_the_heatmaps_of_the_same_person():
-  maps = {"holistic": np.linspace(0, 1, 192, dtype=np.float32)}
-  maps["holistic"] = maps["holistic"].reshape(16, 12, 1)
-  text = report.render(_findings(attention=(maps,)))
-  assert text.count("<img") == 5 and text.count("looked at") == 4
-  assert text.index(">Heatmaps<") < text.index(">Attention<")
-  for attention in ((), ({},)):
-    text = report.render(_findings(attention=attention))
-    assert ">Attention<" not in text and text.count("<img") == 4
-
-
 def test_only_what_was_measured_is_shown():
   findings = _findings()
   coco = {k: v for k, v in findings.scores.items() if "PCK" not in k}
