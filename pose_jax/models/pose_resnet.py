@@ -1,9 +1,12 @@
 """SimpleBaseline: a ResNet, a few transposed convolutions, a 1x1 head.
 
-Source: Xiao, Wu, Wei 2018, arXiv 1804.06208.
+Source: Xiao, Wu, Wei 2018, arXiv 1804.06208. With attention in front of the
+head, "Pose Estimation using Attention Based Mechanisms" (Figure 2): its pyramid
+is what the transposed convolutions give.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +15,12 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from pose_jax.models.attention import (
+  NONE,
+  AttentionOptions,
+  PoseHead,
+  make_attention,
+)
 from pose_jax.models.layers import BatchNorm, Conv, Deconv
 from pose_jax.models.output import PoseOutput
 from pose_jax.models.resnet import STAGES, ResNet
@@ -21,13 +30,15 @@ STRIDE = 32  # of the backbone
 
 
 class PoseResNet(nn.Module):
-  """ResNet features doubled `len(deconv_filters)` times, then K heatmaps.
+  """ResNet features, enlarged by transposed convolutions, then K heatmaps.
 
   Attributes:
     num_keypoints: K.
     depth: 18, 34, 50, 101 or 152.
     width: channels of the stem; 64 is the published network, 16 a tiny one.
-    deconv_filters: channels of each 4x4 stride-2 transposed convolution.
+    deconv_filters: channels of each transposed convolution.
+    deconv_strides: 2 (4x4, doubles the map) or 1 (3x3, keeps its size) each.
+    attention: what stands in front of the head.
     dtype: compute type; parameters, batch statistics, heatmaps are float32.
     axis_name: mapped axis over which batch norm is synchronised, or None.
     batch_norm_momentum: share of the old running statistics that is kept.
@@ -37,6 +48,8 @@ class PoseResNet(nn.Module):
   depth: int = 50
   width: int = 64
   deconv_filters: Sequence[int] = (256, 256, 256)
+  deconv_strides: Sequence[int] = (2, 2, 2)
+  attention: AttentionOptions = NONE
   dtype: Any = jnp.float32
   axis_name: str | None = None
   batch_norm_momentum: float = 0.9
@@ -66,18 +79,25 @@ class PoseResNet(nn.Module):
     pyramid = ResNet(
       stage_sizes, block, self.width, conv, norm, name="backbone"
     )(jnp.asarray(images))
-    x = pyramid[-1]
-    for index, features in enumerate(self.deconv_filters):
-      x = Deconv(features, dtype=self.dtype, name=f"deconv{index}")(x)
+    x, levels = pyramid[-1], []
+    for index, (features, stride) in enumerate(
+      zip(self.deconv_filters, self.deconv_strides, strict=True)
+    ):
+      x = self._enlarge(features, stride, name=f"deconv{index}")(x)
       x = nn.relu(norm(name=f"deconv{index}_norm")(x))
-    heatmaps = Conv(
-      self.num_keypoints,
-      1,
-      use_bias=True,
-      kernel_init=nn.initializers.normal(0.001),
-      name="head",
-    )(x)
-    return PoseOutput(heatmaps=heatmaps, stages=(heatmaps,))
+      levels.append(x)
+    head = PoseHead(self.num_keypoints, self.attention, name="head")
+    heatmaps, attention = head(levels)
+    return PoseOutput(
+      heatmaps=heatmaps, stages=(heatmaps,), attention=attention
+    )
+
+  def _enlarge(self, features: int, stride: int, name: str) -> nn.Module:
+    """A transposed convolution; that of stride 1 is a plain one."""
+    if stride == 2:
+      return Deconv(features, dtype=self.dtype, name=name)
+    init = nn.initializers.normal(0.001)
+    return Conv(features, dtype=self.dtype, kernel_init=init, name=name)
 
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
@@ -88,7 +108,7 @@ class PoseResNet(nn.Module):
         f"crop_hw must be positive multiples of {STRIDE} for a ResNet, got "
         f"({height}, {width}): choose for example (256, 192)"
       )
-    scale = 2 ** len(self.deconv_filters)
+    scale = math.prod(self.deconv_strides)
     return height // STRIDE * scale, width // STRIDE * scale
 
 
@@ -98,7 +118,9 @@ def make_pose_resnet(
   depth: int = 50,
   width: int = 64,
   deconv_filters: Sequence[int] = (256, 256, 256),
+  deconv_strides: Sequence[int] = (2, 2, 2),
   deconv_kernels: Sequence[int] = (4, 4, 4),
+  attention: Mapping[str, Any] | None = None,
   dtype: str = "float32",
   sync_batch_norm: bool = False,
   batch_norm_momentum: float = 0.9,
@@ -129,16 +151,25 @@ def make_pose_resnet(
       "deconv_filters must be one to five positive numbers of channels, got "
       f"{tuple(deconv_filters)}"
     )
-  if tuple(deconv_kernels) != (4,) * len(deconv_filters):
+  strides = tuple(deconv_strides)
+  if len(strides) != len(deconv_filters) or not set(strides) <= {1, 2}:
     raise ValueError(
-      f"deconv_kernels must be 4 for each of the {len(deconv_filters)} "
-      f"deconv_filters, got {tuple(deconv_kernels)}"
+      f"deconv_strides must be 1 or 2 for each of the {len(deconv_filters)} "
+      f"deconv_filters, got {strides}"
+    )
+  kernels = tuple(3 if stride == 1 else 4 for stride in strides)
+  if tuple(deconv_kernels) != kernels:
+    raise ValueError(
+      f"deconv_kernels must be {kernels}, 4 where deconv_strides is 2 and 3 "
+      f"where it is 1, got {tuple(deconv_kernels)}"
     )
   return PoseResNet(
     num_keypoints=num_keypoints,
     depth=depth,
     width=width,
     deconv_filters=tuple(deconv_filters),
+    deconv_strides=strides,
+    attention=make_attention(attention, num_levels=len(deconv_filters)),
     dtype=DTYPES[dtype],
     axis_name="devices" if sync_batch_norm else None,
     batch_norm_momentum=batch_norm_momentum,

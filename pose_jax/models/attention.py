@@ -1,0 +1,311 @@
+"""Attention in front of the heatmaps: holistic, refined, part-wise.
+
+`PoseHead` reads heatmaps from the finest of a pyramid's features, and any of
+the three can stand before it, with any kind of attention:
+
+    x = features           holistic: one map from every level, summed
+    x = holistic(x)        refined: a second map, from the attended features
+    x = refined(x)         part: one map per heatmap
+    heatmaps = part(w x) + b
+
+The read-out is 1x1, so it commutes with a gate on pixels and with sampling:
+w_p (f o Phi_p) = Phi_p o (w_p f). No attended copy of the features is made.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+from jaxtyping import Array, Float
+
+from pose_jax.models.attention_maps import (
+  CrfMap,
+  GaussianMap,
+  SoftmaxMap,
+  Transformer,
+)
+from pose_jax.models.layers import convolve
+from pose_jax.models.resample import upsample_nearest
+from pose_jax.ops.mean_field import MAX_KERNEL_SIZE, STARTS
+from pose_jax.ops.sampling import invert_affine, sample_affine
+
+KINDS = ("none", "softmax", "gaussian", "transformer", "crf")
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionOptions:
+  """Which attention a network has; `make_attention` checks the values.
+
+  Attributes:
+    holistic, refined, part: some of KINDS.
+    levels: how many of the pyramid's finest levels `holistic` reads; 0: all.
+    summary_size: kernel of the convolution to softmax's and the random
+      field's summary map.
+    crf_*: see `attention_maps.CrfMap`.
+    gaussian_*: see `attention_maps.GaussianMap`.
+    transformer_grid: see `attention_maps.Transformer`.
+  """
+
+  holistic: str = "none"
+  refined: str = "none"
+  part: str = "none"
+  levels: int = 0
+  summary_size: int = 3
+  crf_kernel_size: int = 3
+  crf_steps: int = 3
+  crf_start: str = "unary_conv"
+  crf_keep_unary: bool = True
+  crf_bias: bool = True
+  crf_damping: float | int = 0.0
+  crf_shared: bool = False
+  crf_separable: bool = False
+  crf_constant_memory: bool = False
+  gaussian_count: int = 0
+  gaussian_grid: int = 1
+  transformer_grid: int = 4
+
+
+NONE = AttentionOptions()
+
+
+def make_attention(
+  options: Mapping[str, Any] | None = None, *, num_levels: int
+) -> AttentionOptions:
+  """Returns the options of a config's section, checked.
+
+  Args:
+    options: some of AttentionOptions' fields; None: no attention.
+    num_levels: of the network's pyramid.
+  Raises:
+    ValueError: naming the value that is wrong, or why a combination makes no
+      sense.
+  """
+  known = [field.name for field in dataclasses.fields(AttentionOptions)]
+  given = dict(options.items()) if options is not None else {}
+  for name in given:
+    if name not in known:
+      raise ValueError(
+        f"attention has no option {name!r} (its options: {', '.join(known)})"
+      )
+  attention = AttentionOptions(**given)
+  _check_values(attention)
+  _check_combination(attention, num_levels)
+  return attention
+
+
+def _check_values(a: AttentionOptions) -> None:
+  for place in ("holistic", "refined", "part"):
+    if getattr(a, place) not in KINDS:
+      raise ValueError(
+        f"attention.{place} must be one of {', '.join(KINDS)}, got "
+        f"{getattr(a, place)!r}"
+      )
+  if a.crf_start not in STARTS:
+    raise ValueError(
+      f"attention.crf_start must be one of {', '.join(STARTS)}, got "
+      f"{a.crf_start!r}"
+    )
+  for name in ("summary_size", "crf_kernel_size"):
+    size = getattr(a, name)
+    if size % 2 == 0 or not 1 <= size <= MAX_KERNEL_SIZE:
+      raise ValueError(
+        f"attention.{name} must be odd, from 1 to {MAX_KERNEL_SIZE}, got {size}"
+      )
+  for name, least in (
+    ("levels", 0),
+    ("crf_steps", 1),
+    ("gaussian_count", 0),
+    ("gaussian_grid", 1),
+    ("transformer_grid", 1),
+  ):
+    if getattr(a, name) < least:
+      raise ValueError(
+        f"attention.{name} must be at least {least}, got {getattr(a, name)}"
+      )
+  if not 0 <= a.crf_damping < 1:
+    raise ValueError(
+      "attention.crf_damping must be from 0 to below 1 (at 1 nothing would "
+      f"ever change), got {a.crf_damping}"
+    )
+
+
+def _check_combination(a: AttentionOptions, num_levels: int) -> None:
+  if a.levels > num_levels:
+    raise ValueError(
+      f"attention.levels is {a.levels}, but the network's pyramid has "
+      f"{num_levels}: take at most as many, or 0 for all"
+    )
+  if a.refined != "none" and a.holistic == "none":
+    raise ValueError(
+      f"attention.refined is {a.refined!r} without attention.holistic: the "
+      "refined map is read from features that holistic attention has gone "
+      "over; set holistic too, or use refined's kind as holistic"
+    )
+  if a.refined == a.holistic == "transformer":
+    raise ValueError(
+      "attention.holistic and attention.refined are both 'transformer': two "
+      "affine maps in a row are one; leave refined at 'none'"
+    )
+
+
+@struct.dataclass
+class Gate:
+  """What attention does to features, and undoes on heatmaps.
+
+  Attributes:
+    map: [B, h, w, P] what features are multiplied by; of a transformer, how
+      much of each pixel of the crop it sees.
+    theta: [B, P, 2, 3] of a transformer; else None.
+    levels: maps that `map` is the sum of, coarse to fine, each in its size.
+  """
+
+  map: Any
+  theta: Any = None
+  levels: tuple[Any, ...] = ()
+
+  def attend(self, x: Float[Array, "B h w C"]) -> Float[Array, "B h w C"]:
+    """Features (P = 1) or one channel per map (P = C), attended."""
+    if self.theta is not None:
+      return sample_affine(x, self.theta)
+    return x * self.map.astype(x.dtype)
+
+  def restore(self, x: Float[Array, "B h w K"]) -> Float[Array, "B h w K"]:
+    """What was read from attended features, in the frame of the crop.
+
+    Of a transformer: sampled by the inverse matrix, zero where it did not
+    look.
+    """
+    if self.theta is None:
+      return x
+    return sample_affine(x, invert_affine(self.theta))
+
+
+class Attention(nn.Module):
+  """One place of attention: a pyramid in, a gate for its finest level out.
+
+  Maps of coarser levels are enlarged (nearest) and summed. Source: Chu et al.
+  2017 (arXiv 1702.07432), Eq. 9.
+  """
+
+  kind: str
+  num_maps: int
+  options: AttentionOptions
+
+  @nn.compact
+  def __call__(self, levels: Sequence[Float[Array, "B _ _ _"]]) -> Gate:
+    if self.kind == "transformer":
+      theta = Transformer(
+        self.num_maps, self.options.transformer_grid, name="transformer"
+      )(levels)
+      return Gate(map=_seen(theta, levels[-1]), theta=theta)
+    maps = tuple(
+      self._map(f"level{i}")(level) for i, level in enumerate(levels)
+    )
+    size_hw = levels[-1].shape[1:3]
+    return Gate(
+      map=sum(_enlarged(m, size_hw) for m in maps),
+      levels=maps if len(maps) > 1 else (),
+    )
+
+  def _map(self, name: str) -> nn.Module:
+    o, num = self.options, self.num_maps
+    if self.kind == "softmax":
+      return SoftmaxMap(num, o.summary_size, name=name)
+    if self.kind == "gaussian":
+      return GaussianMap(num, o.gaussian_count, o.gaussian_grid, name=name)
+    return CrfMap(
+      num,
+      o.summary_size,
+      kernel_size=o.crf_kernel_size,
+      steps=o.crf_steps,
+      start=o.crf_start,
+      keep_unary=o.crf_keep_unary,
+      use_bias=o.crf_bias,
+      damping=o.crf_damping,
+      shared=o.crf_shared,
+      separable=o.crf_separable,
+      constant_memory=o.crf_constant_memory,
+      name=name,
+    )
+
+
+def _seen(theta, features):
+  """1 where a transformer's sample covers the crop, 0 where it does not."""
+  ones = jnp.ones((*features.shape[:3], theta.shape[1]), jnp.float32)
+  gate = Gate(map=None, theta=theta)
+  return gate.restore(gate.attend(ones))
+
+
+def _enlarged(x, size_hw):
+  """A coarser level's map, nearest-upsampled to the finest level's size."""
+  factor = size_hw[0] // x.shape[1]
+  if tuple(size_hw) != tuple(factor * length for length in x.shape[1:3]):
+    raise ValueError(
+      f"a level of {x.shape[1:3]} cannot be enlarged to {tuple(size_hw)}: a "
+      "pyramid's finest size must be a multiple of the others"
+    )
+  return upsample_nearest(x, factor) if factor > 1 else x
+
+
+class PoseHead(nn.Module):
+  """1x1 convolution to the heatmaps, behind the attention of the options.
+
+  Source: Chu et al. 2017 (arXiv 1702.07432), Eq. 9 to 13; "Pose Estimation
+  using Attention Based Mechanisms", 3.3 and 3.4.
+
+  Attributes:
+    num_maps: heatmaps.
+    kernel_init: of the convolution.
+  """
+
+  num_maps: int
+  attention: AttentionOptions = NONE
+  kernel_init: Callable[..., Array] = nn.initializers.normal(0.001)
+
+  @nn.compact
+  def __call__(
+    self, levels: Sequence[Float[Array, "B _ _ _"]]
+  ) -> tuple[Float[Array, "B h w K"], dict[str, Float[Array, "B _ _ _"]]]:
+    """Returns float32 heatmaps and every attention map by name.
+
+    Args:
+      levels: features [B, h_i, w_i, C_i], coarse to fine; heatmaps are read
+        from the last, whose size is a multiple of the others'.
+    """
+    options, x = self.attention, levels[-1]
+    gates: dict[str, Gate] = {}
+    for place, kind in (
+      ("holistic", options.holistic),
+      ("refined", options.refined),
+    ):
+      if kind != "none":
+        read = levels[-options.levels :] if place == "holistic" else (x,)
+        gates[place] = Attention(kind, 1, options, name=place)(read)
+        x = gates[place].attend(x)
+    kernel = self.param(
+      "kernel", self.kernel_init, (1, 1, x.shape[-1], self.num_maps)
+    )
+    bias = self.param("bias", nn.initializers.zeros, (self.num_maps,))
+    y = convolve(x.astype(jnp.float32), kernel)
+    if options.part != "none":
+      gates["part"] = Attention(
+        options.part, self.num_maps, options, name="part"
+      )((x,))
+      y = gates["part"].attend(y)
+    y = y + bias[None, None, None]
+    for gate in reversed(gates.values()):
+      y = gate.restore(y)
+    return y, _maps(gates)
+
+
+def _maps(gates: Mapping[str, Gate]) -> dict[str, Any]:
+  """The maps by name: the one that acts, then those it is the sum of."""
+  maps = {}
+  for place, gate in gates.items():
+    maps[place] = gate.map
+    for i, level in enumerate(gate.levels):
+      maps[f"{place}/level{i}"] = level
+  return maps
