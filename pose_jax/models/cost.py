@@ -12,6 +12,7 @@ import jax
 from jax.extend import core
 
 from pose_jax.models.layers import deconvolve
+from pose_jax.ops.depthwise import depthwise
 
 
 def count_parameters(params: Any) -> int:
@@ -47,6 +48,10 @@ def _count_equation(equation):
     return _count_convolution(equation, out_axis)
   if params.get("name") == deconvolve.__name__:
     return _count_convolution(equation, out_axis=-1)
+  if params.get("name") == depthwise.__name__:
+    kernels = [argument.aval.shape for argument in equation.invars[1:]]
+    outputs = math.prod(equation.outvars[0].aval.shape)
+    return outputs * sum(kh * kw for kh, kw, *_ in kernels)
   if name == "dot_general":
     (contracted, _), _ = params["dimension_numbers"]
     lhs, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape

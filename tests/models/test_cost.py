@@ -1,5 +1,7 @@
 """Cost of the published networks, and counting by hand."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -8,6 +10,8 @@ from jax import lax
 from pose_jax.models import make_model
 from pose_jax.models.cost import count_multiply_adds, count_parameters
 from pose_jax.models.layers import Forms, convolve, deconvolve
+from pose_jax.ops.depthwise import FORMS, depthwise
+from pose_jax.ops.mean_field import mean_field
 from pose_jax.skeleton import COCO17
 
 PUBLISHED = {  # depth: (million parameters, 256x192, 384x288)
@@ -75,6 +79,21 @@ def test_a_transposed_convolution_counts_alike_in_both_forms(by_phases):
     _shape(4, 4, 5, 6),
   )
   assert count == 2 * 6 * 8 * 6 * 16 * 5
+
+
+@pytest.mark.parametrize("form", (None, *FORMS))
+def test_a_depthwise_convolution_counts_alike_in_all_forms(form):
+  x, outputs = _shape(2, 8, 6, 5), 2 * 8 * 6 * 5
+  for kernel, num_taps in (
+    (_shape(9, 9, 1, 5), 81),
+    (_shape(9, 9, 1, 1), 81),
+    (_shape(15, 15, 1, 5), 225),  # larger than the map
+    ((_shape(9, 1, 1, 5), _shape(1, 7, 1, 5)), 16),
+  ):
+    convolve_once = functools.partial(depthwise, form=form)
+    assert count_multiply_adds(convolve_once, x, kernel) == outputs * num_taps
+    update = functools.partial(mean_field, bias=None, steps=7, form=form)
+    assert count_multiply_adds(update, x, kernel) == 7 * outputs * num_taps
 
 
 def test_multiply_adds_inside_loops_and_calls():
