@@ -279,6 +279,10 @@ def _shrink(config: ConfigDict) -> None:
     "width": lambda width: 8,
     "depth": lambda depth: min(depth, 50),
     "deconv_filters": lambda filters: (16,) * len(filters),
+    "num_stacks": lambda stacks: min(stacks, 2),
+    "num_features": lambda features: 16,
+    "num_blocks": lambda blocks: 1,
+    "part_from_stack": lambda stack: min(stack, 2),
   }
   for option, shrunk in small.items():
     if option in config.model:

@@ -16,6 +16,7 @@ from configs.recipes.top_down import (
   rtmpose_m,
   simple_baseline_coco,
   simple_baseline_mpii,
+  subramanian,
   vitpose_b,
 )
 
@@ -23,7 +24,7 @@ RECIPES = {
   recipe.__name__: recipe
   for recipe in (
     *(hrnet_coco, hrnet_mpii, simple_baseline_coco, simple_baseline_mpii),
-    *(dark_coco, mmpose_coco, vitpose_b, rtmpose_m),
+    *(dark_coco, mmpose_coco, vitpose_b, rtmpose_m, subramanian),
     *(newell, pytorch_pose, chu, cpm, deeppose),
   )
 }

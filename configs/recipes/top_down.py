@@ -100,6 +100,39 @@ def dark_coco(crop_hw: tuple[int, int] = (128, 96)) -> dict:
   }
 
 
+def subramanian(*, release: bool = False) -> dict:
+  """Attention on ResNet: "Pose Estimation using Attention Based Mechanisms".
+
+  By Subramanian and others; no arXiv number. The paper names scales of 30 %,
+  turns of 40 degrees, Adam, batch, rate and epochs; that warps are uniform and
+  always on, and that nobody is flipped, is ours. What the network was decoded
+  with is their code's (ShyamSubramanian/DeepLearning-PoseEstimation).
+
+  Args:
+    release: their code as it lies there: SimpleBaseline's warps, flips and
+      steps of the learning rate, targets of height 255. Left out: that a
+      target is not cut at three deviations, that a colour's mean is subtracted
+      in the order of ImageNet's released weights, a weight decay of 1e-5.
+  """
+  warps = augmentation(
+    scale_factor=0.3,
+    rotation_deg=40.0,
+    rotation_probability=1.0,
+    flip_probability=0.0,
+  )
+  schedule = drops(32, 30, ()) | {"name": "constant"}
+  return {
+    "data": _hrnet_data(
+      (256, 192), hrnet_augmentation(0.3, 40.0) if release else warps
+    ),
+    "loss": _truncated((256, 192))
+    | {"target_scale": 255.0 if release else 1.0},
+    "optimizer": adam(5e-4),
+    "schedule": drops(32, 140, (90, 120)) if release else schedule,
+    "eval": {"decoder": "quarter", "flip_test": False},
+  }
+
+
 def _mmpose_augmentation(
   scale_factor: float = 0.5,
   rotation_deg: float = 80.0,

@@ -9,7 +9,7 @@ from launch.check import check_config
 from pose_jax.data.augment import Augmentation
 from pose_jax.train.optimizer import make_schedule
 
-# Half of the samples are flipped in all of them. What a row does not name has
+# Half of the samples are flipped in all but one. What a row does not name has
 # the value of OFF.
 OFF = {
   "scale_factor": 0,
@@ -89,6 +89,12 @@ AUGMENTATION = {
     translation_probability=1,
   ),
 }
+AUGMENTATION["subramanian"] = dict(
+  scale_factor=0.3,
+  rotation_deg=40,
+  rotation_probability=1,
+  flip_probability=0,
+)
 AUGMENTATION["dark_coco"] = AUGMENTATION["hrnet_coco"]
 
 # Network input, deviation of targets, unbiased, decoder, alignment.
@@ -120,6 +126,7 @@ OPTIMIZER = {
   "chu": ("rmsprop", 2.5e-4, 0, 0, 8),
   "cpm": ("sgd", 8e-5, 5e-4, 0, 16),
   "deeppose": ("adam", 1e-3, 0, 0, 128),
+  "subramanian": ("adam", 5e-4, 0, 0, 32),
 }
 
 # Name, factor, epochs and their boundaries, warm-up in steps.
@@ -133,6 +140,7 @@ EPOCHS = {
   "vitpose_b": ("step", 0.1, 210, (170, 200), 500),
   "rtmpose_m": ("flat_cosine", 0.05, 420, (), 1000),
   "pytorch_pose": ("step", 0.1, 100, (60, 90), 0),
+  "subramanian": ("constant", 0.1, 30, (), 0),
 }
 
 # Name, factor, steps and their boundaries.
@@ -262,6 +270,29 @@ def test_sizes_change_what_the_publications_change():
   assert config_of("dark_coco").eval.blur_kernel == 3
   middle = config_of("dark_coco", crop_hw=(256, 192))
   assert (middle.loss.sigma_hm, middle.eval.blur_kernel) == (2, 11)
+
+
+def test_subramanians_code_differs_from_the_paper():
+  paper, code = config_of("subramanian"), config_of("subramanian", release=True)
+  for config in (paper, code):
+    assert config.eval.decoder == "quarter" and not config.eval.flip_test
+    assert config.loss.sigma_hm == 2 and config.data.crop_hw == (256, 192)
+    assert config.optimizer.learning_rate == 5e-4
+  assert (paper.loss.target_scale, code.loss.target_scale) == (1, 255)
+  assert code.schedule.num_epochs == 140
+  assert tuple(code.schedule.boundaries_epochs) == (90, 120)
+  simple = config_of("simple_baseline_coco").data.augmentation
+  assert code.data.augmentation == simple
+
+
+def test_chus_paper_differs_from_the_release():
+  paper, code = config_of("chu", paper=True), config_of("chu")
+  assert (paper.loss.sigma_hm, code.loss.sigma_hm) == (1, 1.75)
+  assert paper.eval.scales == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+  assert paper.eval.clip_negative and not code.eval.clip_negative
+  assert code.eval.scales == (1.0,)
+  for section in ("data", "optimizer", "schedule"):
+    assert paper[section] == code[section]
 
 
 def test_rtmposes_last_epochs_are_milder():

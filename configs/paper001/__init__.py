@@ -1,0 +1,1 @@
+"""Experiments of paper 001: multi-context attention on stacked hourglasses."""
