@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pose_jax.models import build, read_config
-from pose_jax.weights.names import KINDS, TABLES, UNUSED
+from pose_jax.weights.names import KINDS, SIZES, TABLES, UNUSED
 
 Tree = dict[str, Any]
 
@@ -37,13 +37,16 @@ def load_torch(
     if name.rsplit(".", 1)[-1] not in UNUSED
   }
   name, options = read_config(model_config)
+  rows = TABLES[name](**options)
   expected = {}
-  for row in TABLES[name](**options):
+  for row in rows:
     for suffix, tensor in KINDS[row.kind].items():
       path = (tensor.collection, *row.ours, tensor.name)
       expected[f"{row.torch}.{suffix}"] = (path, tensor.axes)
-  _compare_names(set(tensors), set(expected))
-  shapes = _expected_shapes(model_config, _num_keypoints(tensors))
+  _compare_names(set(tensors), set(expected), name)
+  num_maps = _num_maps(tensors, rows)
+  num_keypoints = num_maps - bool(options.get("with_background"))
+  shapes = _expected_shapes(model_config, num_keypoints)
   variables: Tree = {}
   for torch_name, (path, axes) in expected.items():
     array = np.asarray(tensors[torch_name], np.float32)
@@ -61,7 +64,7 @@ def _read_npz(path):
     return dict(archive)
 
 
-def _compare_names(given, expected):
+def _compare_names(given, expected, name):
   problems = []
   for kind, names in (
     ("missing", expected - given),
@@ -72,20 +75,22 @@ def _compare_names(given, expected):
       more = f" and {len(names) - 5} more" if len(names) > 5 else ""
       problems.append(f"{kind} {shown}{more}")
   if problems:
+    sizes = " and ".join(f"model.{key}" for key in SIZES[name])
     raise ValueError(
       f"the weights do not fit the model config: {'; '.join(problems)} "
-      "(check model.depth and model.deconv_filters)"
+      f"(check {sizes})"
     )
 
 
-def _num_keypoints(tensors):
-  return np.shape(tensors["final_layer.weight"])[0]
+def _num_maps(tensors, rows):
+  head = next(row.torch for row in rows if row.ours[-1] == "head")
+  return np.shape(tensors[f"{head}.weight"])[0]
 
 
 def _expected_shapes(model_config, num_keypoints):
   """Shape of each of our variables, by path."""
   model = build(model_config, num_keypoints)
-  images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+  images = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
   variables = jax.eval_shape(model.init, jax.random.key(0), images)
   leaves = jax.tree_util.tree_leaves_with_path(variables)
   return {tuple(key.key for key in path): leaf.shape for path, leaf in leaves}

@@ -5,8 +5,8 @@ has, what we call them and how their axes are ordered. Torch stores kernels
 OIHW, those of transposed convolutions IOHW; we store both HWIO, unflipped.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pose_jax.models.resnet import STAGES, BasicBlock
 
@@ -31,7 +31,7 @@ _VECTOR = (0,)
 KINDS = {
   "conv": {"weight": Tensor("params", "kernel", (2, 3, 1, 0))},
   "deconv": {"weight": Tensor("params", "kernel", (2, 3, 0, 1))},
-  "head": {
+  "biased_conv": {
     "weight": Tensor("params", "kernel", (2, 3, 1, 0)),
     "bias": Tensor("params", "bias", _VECTOR),
   },
@@ -84,9 +84,98 @@ def pose_resnet_rows(
       Row(f"deconv_layers.{3 * index}", (f"deconv{index}",), "deconv"),
       Row(f"deconv_layers.{3 * index + 1}", (f"deconv{index}_norm",), "norm"),
     ]
-  return [*rows, Row("final_layer", ("head",), "head")]
+  return [*rows, Row("final_layer", ("head",), "biased_conv")]
+
+
+def hourglass_rows(
+  *,
+  num_stacks: int = 8,
+  num_blocks: int = 1,
+  depth: int = 4,
+  **options: Any,
+) -> list[Row]:
+  """Returns the rows of pytorch-pose's `HourglassNet` for config options.
+
+  Ours are below "stem" and "stack0", "stack1", ...; its level n of an
+  hourglass is number n - 1 of a list of [skip, down, up(, bottom)].
+
+  Raises:
+    ValueError: for forms of the network that pytorch-pose does not have.
+  """
+  _check_form(options)
+  rows = [
+    Row("conv1", ("stem", "conv"), "biased_conv"),
+    Row("bn1", ("stem", "norm"), "norm"),
+  ]
+  for index in range(3):
+    is_projected = index < 2
+    rows += _preact_rows(
+      f"layer{index + 1}.0", ("stem", f"residual{index}"), is_projected
+    )
+  for i in range(num_stacks):
+    stack = f"stack{i}"
+    for block in range(num_blocks):
+      for level in range(1, depth + 1):
+        places = [f"skip{level}", f"down{level}", f"up{level}"]
+        for number, place in enumerate(places + ["bottom"] * (level == 1)):
+          rows += _preact_rows(
+            f"hg.{i}.hg.{level - 1}.{number}.{block}",
+            (stack, "hourglass", f"{place}_{block}"),
+          )
+      rows += _preact_rows(f"res.{i}.{block}", (stack, f"neck_{block}"))
+    rows += [
+      Row(f"fc.{i}.0", (stack, "linear0"), "biased_conv"),
+      Row(f"fc.{i}.1", (stack, "linear0_norm"), "norm"),
+      Row(f"score.{i}", (stack, "head"), "biased_conv"),
+    ]
+    if i < num_stacks - 1:
+      rows += [
+        Row(f"fc_.{i}", (stack, "features_back"), "biased_conv"),
+        Row(f"score_.{i}", (stack, "heatmaps_back"), "biased_conv"),
+      ]
+  return rows
+
+
+def _preact_rows(
+  torch: str, ours: tuple[str, ...], is_projected: bool = False
+) -> list[Row]:
+  rows = []
+  for n in (1, 2, 3):
+    rows += [
+      Row(f"{torch}.bn{n}", (*ours, f"norm{n}"), "norm"),
+      Row(f"{torch}.conv{n}", (*ours, f"conv{n}"), "biased_conv"),
+    ]
+  if is_projected:
+    projection = (*ours, "shortcut_conv")
+    rows.append(Row(f"{torch}.downsample.0", projection, "biased_conv"))
+  return rows
+
+
+def _check_form(options: Mapping[str, Any]) -> None:
+  """No torch weights are known for the network of Chu and others."""
+  attention = options.get("attention") or {}
+  given = {
+    "stem": (options.get("stem", "standard"), "standard"),
+    "skip": (options.get("skip", "residual"), "residual"),
+    "neck": (options.get("neck", "residual"), "residual"),
+    **{
+      f"attention.{place}": (attention.get(place, "none"), "none")
+      for place in ("holistic", "refined", "part")
+    },
+  }
+  for name, (value, wanted) in given.items():
+    if value != wanted:
+      raise ValueError(
+        f"torch weights of an hourglass are pytorch-pose's, whose model.{name} "
+        f"is {wanted!r}, got {value!r}: set it so"
+      )
 
 
 TABLES: dict[str, Callable[..., list[Row]]] = {
   "pose_resnet": pose_resnet_rows,
+  "hourglass": hourglass_rows,
+}
+SIZES = {  # options that say which rows there are
+  "pose_resnet": ("depth", "deconv_filters"),
+  "hourglass": ("num_stacks", "num_blocks", "depth"),
 }
