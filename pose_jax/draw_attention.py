@@ -59,6 +59,7 @@ def attention_sheet(
   hm_from_crop: Float[np.ndarray, "2 3"],
   *,
   map_hw: tuple[int, int],
+  title: str = "",
 ) -> draw.Other:
   """Everything that a network attends to in one crop, on one sheet.
 
@@ -71,6 +72,7 @@ def attention_sheet(
     hm_from_crop: Frames.hm_from_crop.
     map_hw: of the heatmaps. Smaller maps are enlarged to it (nearest), as the
       network does.
+    title: a line above all.
   Raises:
     ValueError: if there is no map.
   """
@@ -78,7 +80,8 @@ def attention_sheet(
   stages = _stages({k: v for k, v in maps.items() if not k.endswith(STEPS)})
   if not stages:
     raise ValueError("maps is empty: this network has no attention to draw")
-  parts = [text_strip(_COLORS, _WIDTH, color=SOFT)]
+  parts = [_heading(title)] if title else []
+  parts.append(text_strip(_COLORS, _WIDTH, color=SOFT))
   for number, (stage, its) in enumerate(stages.items(), 1):
     if stage:
       parts.append(_heading(f"Stage {number} of {len(stages)}"))
@@ -127,11 +130,17 @@ class _View:
   skeleton: Skeleton
   hm_from_crop: np.ndarray
   map_hw: tuple[int, int]
+  tile_height: int = _TILE_HEIGHT
 
   @property
   def tile_hw(self) -> tuple[int, int]:
     height, width = self.crop.shape[:2]
-    return _TILE_HEIGHT, round(_TILE_HEIGHT * width / height)
+    return self.tile_height, round(self.tile_height * width / height)
+
+  def narrow(self, width: int) -> "_View":
+    """The same in tiles at most so wide."""
+    height = int(width * self.crop.shape[0] / self.crop.shape[1])
+    return dataclasses.replace(self, tile_height=min(height, self.tile_height))
 
   @property
   def columns(self) -> int:
@@ -247,6 +256,8 @@ def _block(view: _View, title: str, steps: np.ndarray) -> np.ndarray:
   change = steps[last] - steps[0]
   most = float(np.abs(change).max())
   softmax = softmax_of(steps[0])
+  # Two blocks stand side by side.
+  view = view.narrow((_WIDTH - 4 * _GAP) // 2 // (len(shown) + 2) - _GAP)
   tiles = [
     view.tile(steps[t], f"step {t}" if t else "sigma(unary)", shared)
     for t in shown
