@@ -277,7 +277,7 @@ def _shrink(config: ConfigDict) -> None:
   config.data.num_workers = 0
   small = {  # of the options that a network has; deep ones compile long
     "width": lambda width: 8,
-    "depth": lambda depth: min(depth, 50),
+    "depth": lambda depth: 18 if depth >= 18 else min(depth, 2),  # or poolings
     "deconv_filters": lambda filters: (16,) * len(filters),
     "num_stacks": lambda stacks: min(stacks, 2),
     "num_features": lambda features: 16,
