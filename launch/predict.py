@@ -98,6 +98,13 @@ def main() -> None:
   pictures = _pictures(experiment)
   variables, step = _restored(workdir, experiment.config, like)
   print(f"checkpoint of step {step}; {pictures.note}", flush=True)
+  if pictures.turned:
+    print(
+      f"{len(pictures.turned)} of the pictures are stored turned (EXIF "
+      f"orientation), the first is {pictures.turned[0]}: they are taken as "
+      "they are stored; people who lie on their side are not found well",
+      flush=True,
+    )
   folder = make_folder(output, experiment, pictures)
   found = _predictions(experiment, pictures, variables, folder)
   folder.write_results(found)
@@ -208,8 +215,8 @@ def _summary(
 ) -> str:
   """What lies where, and how to read it."""
   lines = [
-    f"{output}/predictions.json: {len(found)} people in {num_pictures} "
-    "pictures",
+    f"{output}/predictions.json: {_count(len(found), 'person', 'people')} in "
+    f"{_count(num_pictures, 'picture', 'pictures')}",
     f"{output}/NAME.jpg: their skeletons; the person's left is blue, the right "
     f"orange, hollow is what scores below {MIN_KEYPOINT_SCORE:g}",
   ]
@@ -217,8 +224,12 @@ def _summary(
     lines.append(f"{output}/NAME_attention.jpg: where the network looked")
   without = len(pictures.dataset.images) - num_pictures
   if without:
-    lines.append(f"{without} pictures have no box, so nothing is written")
+    lines.append(f"{without} without a box, of which nothing is written")
   return "\n".join(lines)
+
+
+def _count(number: int, one: str, many: str) -> str:
+  return f"{number:,} {one if number == 1 else many}"
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pose_jax.data import entries
 from pose_jax.data.boxes import cut_boxes
 from pose_jax.data.detections import read_boxes, unlabelled
 from pose_jax.data.images import DataError, FolderImages
+from pose_jax.data.orientation import exif_orientation
 from pose_jax.data.people import Dataset, People
 from pose_jax.skeleton import Skeleton
 
@@ -35,11 +36,14 @@ class Pictures:
     dataset: one row a box, in order of images; nobody is labelled.
     note: where the boxes are from and which were left out, a line.
     has_person_ids: whether the rows' person ids are annotations' ids.
+    turned: pictures that are stored otherwise than the camera was held (EXIF);
+      they are taken as they are stored.
   """
 
   dataset: Dataset
   note: str
   has_person_ids: bool = False
+  turned: tuple[str, ...] = ()
 
 
 def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
@@ -87,8 +91,13 @@ def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
     score=np.ones(count, np.float32),
     box_source=WHOLE,
   )
-  dataset = Dataset("pictures", str(path), nobody, images)
-  return Pictures(dataset, "each whole picture is one person's box")
+  return Pictures(
+    Dataset("pictures", str(path), nobody, images),
+    "each whole picture is one person's box",
+    turned=tuple(
+      name for name in images.names if _is_turned(images.root, name)
+    ),
+  )
 
 
 def with_boxes(
@@ -121,7 +130,17 @@ def with_boxes(
     boxed, note = found.people, found.describe()
   order = np.argsort(boxed.image_index, kind="stable")
   dataset = dataclasses.replace(pictures.dataset, people=boxed.select(order))
-  return Pictures(dataset, note, has_person_ids=isinstance(content, dict))
+  return dataclasses.replace(
+    pictures,
+    dataset=dataset,
+    note=note,
+    has_person_ids=isinstance(content, dict),
+  )
+
+
+def _is_turned(root: pathlib.Path, name: str) -> bool:
+  with open(root / name, "rb") as file:
+    return exif_orientation(file.read(1 << 16)) != 1
 
 
 def _ids(names: tuple[str, ...]) -> Int64[np.ndarray, "M"]:

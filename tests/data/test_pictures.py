@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from made_photographs import turned
 
 from pose_jax.data.people import DataError
 from pose_jax.data.pictures import WHOLE, open_pictures, with_boxes
@@ -51,6 +52,17 @@ def test_one_picture_is_a_table_of_one(folder):
   pictures = open_pictures(folder / "b.png", LSP14)
   assert pictures.dataset.people.image_names == ("b.png",)
   assert pictures.dataset.images.read(0) == (folder / "b.png").read_bytes()
+
+
+def test_turned_pictures_are_named_and_taken_as_stored(folder, tmp_path):
+  picture = np.zeros((40, 90, 3), np.uint8)
+  (folder / "a.jpg").write_bytes(turned(6, picture=picture))
+  (folder / "b.png").write_bytes(turned(1, picture=picture))
+  pictures = open_pictures(folder, LSP14)
+  assert pictures.turned == ("a.jpg",)
+  assert pictures.dataset.people.image_hw[0].tolist() == [40, 90]
+  boxed = with_boxes(pictures, _write(tmp_path, [_result(3)]))
+  assert boxed.turned == ("a.jpg",)
 
 
 @pytest.mark.parametrize(
