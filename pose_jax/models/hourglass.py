@@ -194,6 +194,8 @@ def make_hourglass(
       "batch_norm_momentum must be between 0 and 1, got "
       f"{batch_norm_momentum}: torch's 0.1 is 0.9 here"
     )
+  options = make_attention(attention, num_levels=depth)
+  _check_part(options, part_from_stack, num_stacks)
   return StackedHourglass(
     num_keypoints=num_keypoints,
     num_stacks=num_stacks,
@@ -205,7 +207,7 @@ def make_hourglass(
     neck=neck,
     part_from_stack=part_from_stack,
     with_background=with_background,
-    attention=make_attention(attention, num_levels=depth),
+    attention=options,
     dtype=DTYPES[dtype],
     axis_name="devices" if sync_batch_norm else None,
     batch_norm_momentum=batch_norm_momentum,
@@ -220,6 +222,26 @@ def _check_choices(**values: str) -> None:
       raise ValueError(
         f"{name} must be one of {', '.join(choices[name])}, got {value!r}"
       )
+
+
+def _check_part(
+  attention: AttentionOptions, part_from_stack: int, num_stacks: int
+) -> None:
+  """Refuses attention that no stack would have."""
+  if attention.part == "none":
+    return
+  if part_from_stack > num_stacks:
+    raise ValueError(
+      f"attention.part is {attention.part!r} from stack {part_from_stack} on, "
+      f"but there are {num_stacks}: no stack would have it; set "
+      f"part_from_stack to 1..{num_stacks}, or part to 'none'"
+    )
+  if attention.refined != "none" and part_from_stack == 1:
+    raise ValueError(
+      f"attention.refined is {attention.refined!r}, but part maps take its "
+      "place from part_from_stack=1, the first stack, on: no stack would have "
+      "it; set refined to 'none', or part_from_stack to 2 or more"
+    )
 
 
 def _check_counts(**values: int) -> None:
