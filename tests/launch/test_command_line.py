@@ -56,3 +56,10 @@ def test_the_last_workdir_counts_as_it_does_for_absl(workdir, tmp_path):
   argv = ["evaluate", f"--workdir={workdir}", f"--workdir={tmp_path}/none"]
   assert completed(argv) == argv
   assert len(completed([*argv, "--workdir", workdir])) == 6
+
+
+def test_another_flag_may_name_the_run(workdir):
+  argv = ["predict", f"--checkpoint={workdir}"]
+  wanted = ["predict", f"--config={SAVED}:{workdir}", argv[1]]
+  assert completed(argv, run_flag="checkpoint") == wanted
+  assert completed(argv) == argv

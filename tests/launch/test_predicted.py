@@ -1,0 +1,127 @@
+"""What predictions are written as, without a network."""
+
+import json
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from launch.mistakes import ConfigError
+from launch.predicted import make_folder
+from pose_jax import draw
+from pose_jax.data.pictures import open_pictures, with_boxes
+from pose_jax.eval.predictions import of_people
+from pose_jax.geometry import Frames
+from pose_jax.skeleton import LSP14
+
+EXPERIMENT = types.SimpleNamespace(
+  skeleton=LSP14, frames=Frames((64, 48), (16, 12))
+)
+
+
+def pictures_of(folder, names=("a.jpg", "b.png"), boxes=()):
+  folder.mkdir()
+  _, data = cv2.imencode(".png", np.full((160, 200, 3), 90, np.uint8))
+  for name in names:
+    (folder / name).write_bytes(data.tobytes())
+  pictures = open_pictures(folder, LSP14)
+  if not boxes:
+    return pictures
+  path = folder / "boxes.json"
+  entry = {"category_id": 1, "score": 0.5}
+  rows = [{"image_id": i, "bbox": box, **entry} for i, box in boxes]
+  path.write_text(json.dumps(rows))
+  return with_boxes(pictures, path)
+
+
+BOXES = (
+  *((2, [10, 10, 50, 90]), (1, [5, 5, 60, 60])),
+  *((2, [90, 20, 80, 80]), (2, [20, 90, 40, 40])),
+)
+
+
+def predicted(pictures, score=0.8):
+  """Row r's keypoint k at (20 + 12 k, 30 + 30 r)."""
+  people = pictures.dataset.people
+  rows = np.arange(len(people))
+  kpts = np.zeros((len(rows), 14, 2))
+  kpts[..., 0] = 20 + 12 * np.arange(14)
+  kpts[..., 1] = 30 + 30 * rows[:, None]
+  found = of_people(people, rows, kpts, np.full((len(rows), 14), score))
+  found.person_ids[:] = rows
+  return found
+
+
+def test_results_name_the_picture_and_count_its_people(tmp_path):
+  pictures = pictures_of(tmp_path / "in", boxes=BOXES)
+  folder = make_folder(tmp_path / "out", EXPERIMENT, pictures)
+  found = predicted(pictures)
+  folder.write_results(found.select(np.array([3, 0, 1])))  # suppressed: 2
+  entries = json.loads((tmp_path / "out/predictions.json").read_text())
+  assert [(e["file_name"], e["image_id"], e["number"]) for e in entries] == [
+    *(("b.png", 2, 3), ("a.jpg", 1, 1), ("b.png", 2, 1)),
+  ]
+  assert entries[0]["keypoints"][:3] == [20, 120, 0.8]
+  assert not any("person_id" in e for e in entries)
+
+
+@pytest.mark.parametrize("boxes", [(), BOXES])
+def test_keypoints_stand_where_they_are_in_the_enlarged_picture(
+  tmp_path, boxes
+):
+  pictures = pictures_of(tmp_path / "in", boxes=boxes)
+  folder = make_folder(tmp_path / "out", EXPERIMENT, pictures)
+  assert folder.write_pictures(predicted(pictures)) == 2
+  images = {p.name for p in (tmp_path / "out").iterdir()}
+  assert images == {"a.jpg", "b.jpg"}
+  image = folder._drawn(0, predicted(pictures).select(np.array([0])))
+  assert image.shape == (512, 640, 3)  # 3.2 times
+  for k in (0, 6, 13):
+    x, y = (np.array([20 + 12 * k, 30]) + 0.5) * 3.2 - 0.5
+    assert tuple(image[round(y), round(x)]) == draw.side(LSP14.keypoints[k])
+  is_white = (image[24:200, 15:20] > 200).all(-1).any(1)  # box 5 5 60 60
+  assert is_white.mean() > 0.9 if boxes else not is_white.any()
+
+
+def test_unsure_keypoints_are_hollow_and_those_not_found_are_not_drawn(
+  tmp_path,
+):
+  pictures = pictures_of(tmp_path / "in")
+  folder = make_folder(tmp_path / "out", EXPERIMENT, pictures)
+  x, y = (np.array([20, 30]) + 0.5) * 3.2 - 0.5
+  for score, color in ((0.1, draw.RIM), (0.0, (90, 90, 90))):
+    found = predicted(pictures, score).select(np.array([0]))
+    image = folder._drawn(0, found)
+    assert tuple(image[round(y), round(x)]) == color
+
+
+def test_attention_is_named_after_its_person(tmp_path):
+  pictures = pictures_of(tmp_path / "in", boxes=BOXES)
+  folder = make_folder(tmp_path / "out", EXPERIMENT, pictures)
+  maps = {"refined": np.ones((16, 12, 1), np.float32)}
+  for row in range(4):
+    folder.write_attention(row, np.zeros((64, 48, 3), np.uint8), maps)
+  assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+    "a_attention.jpg",
+    *(f"b_{n}_attention.jpg" for n in (1, 2, 3)),
+  ]
+
+
+def test_pictures_of_one_stem_have_names_of_their_own(tmp_path):
+  names = ("a.jpg", "a.png", "b.jpg")
+  folder = make_folder(
+    tmp_path / "out", EXPERIMENT, pictures_of(tmp_path / "in", names)
+  )
+  assert folder.names == ("a_jpg", "a_png", "b")
+
+
+def test_nothing_is_overwritten(tmp_path):
+  pictures = pictures_of(tmp_path / "in")
+  with pytest.raises(ConfigError, match="would be overwritten"):
+    make_folder(tmp_path / "out" / ".." / "in", EXPERIMENT, pictures)
+  names = ("a.jpg", "a_attention.jpg")
+  with pytest.raises(ConfigError, match="'a' would have the name of another"):
+    make_folder(
+      tmp_path / "out", EXPERIMENT, pictures_of(tmp_path / "other", names)
+    )
