@@ -1,0 +1,66 @@
+"""Halving and enlarging, values and gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from pose_jax.models.resample import max_pool_2x2, upsample_nearest
+
+
+def _random(seed, *shape):
+  return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def _window_maximum(x):
+  return lax.reduce_window(
+    x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"
+  )
+
+
+def test_the_maximum_is_that_of_each_cell():
+  x = _random(0, 2, 6, 4, 3)
+  y = np.asarray(max_pool_2x2(jnp.asarray(x)))
+  assert y.shape == (2, 3, 2, 3)
+  for b, i, j, c in np.ndindex(*y.shape):
+    assert y[b, i, j, c] == x[b, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c].max()
+
+
+def test_gradient_of_the_maximum_is_that_of_a_window():
+  x, weight = jnp.asarray(_random(0, 2, 6, 4, 3)), _random(1, 2, 3, 2, 3)
+  ours, wanted = (
+    jax.grad(lambda x, pool=pool: (pool(x) * weight).sum())(x)
+    for pool in (max_pool_2x2, _window_maximum)
+  )
+  np.testing.assert_array_equal(ours, wanted)
+
+
+def test_equal_maxima_share_the_gradient():
+  gradient = jax.grad(lambda x: max_pool_2x2(x).sum())(jnp.ones((1, 2, 2, 1)))
+  np.testing.assert_array_equal(gradient, jnp.full((1, 2, 2, 1), 0.25))
+
+
+def test_enlarging_repeats_pixels_and_its_gradient_sums_them():
+  x = jnp.asarray(_random(0, 2, 3, 4, 5))
+  y = upsample_nearest(x)
+  np.testing.assert_array_equal(y, np.kron(x, np.ones((1, 2, 2, 1))))
+  np.testing.assert_array_equal(max_pool_2x2(y), x)
+  weight = _random(1, *y.shape)
+  gradient = jax.grad(lambda x: (upsample_nearest(x) * weight).sum())(x)
+  gradient = np.asarray(gradient)
+  for b, i, j, c in np.ndindex(*x.shape):
+    cell = weight[b, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
+    np.testing.assert_allclose(gradient[b, i, j, c], cell.sum(), atol=1e-6)
+  assert upsample_nearest(x, 3).shape == (2, 9, 12, 5)
+
+
+def test_types_are_kept():
+  x = jnp.ones((1, 2, 2, 1), jnp.bfloat16)
+  assert max_pool_2x2(x).dtype == upsample_nearest(x).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("hw", [(3, 4), (4, 5)])
+def test_odd_maps_are_refused(hw):
+  with pytest.raises(ValueError, match="even sides to be halved, got"):
+    max_pool_2x2(jnp.ones((1, *hw, 1)))
