@@ -1,6 +1,7 @@
 """Configs: every file is right, every mistake gets its sentence."""
 
 import importlib
+import json
 import pathlib
 
 import pytest
@@ -9,19 +10,30 @@ from ml_collections import ConfigDict
 
 from configs import base
 from launch.check import check_config
+from launch.config_file import config_files
 from launch.mistakes import ConfigError
 from pose_jax.models import MODELS
 
 ROOT = pathlib.Path(__file__).parents[2]
-NAMES = sorted(
-  p.stem
-  for p in (ROOT / "configs").glob("*.py")
-  if p.stem not in ("__init__", "base")
-)
+NAMES = [
+  path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+  for path in config_files(ROOT / "configs")
+]
+
+
+def module(name):
+  return importlib.import_module(f"configs.{name.replace('/', '.')}")
 
 
 def load(name, variant=""):
-  return importlib.import_module(f"configs.{name}").get_config(variant)
+  return module(name).get_config(variant)
+
+
+def variants(name):
+  """As the config itself lists them."""
+  with pytest.raises(ValueError, match=r"it has .*debug") as caught:
+    load(name, "?")
+  return str(caught.value).split("it has ")[1].split(", ")
 
 
 def drawn():
@@ -38,8 +50,66 @@ def test_every_config_is_right_once_its_data_is_named(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_variant_is_right_and_differs_from_the_others(name):
+  told = [json.dumps(load(name).to_dict())]
+  for variant in variants(name):
+    config = load(name, variant)
+    config.data.train.root = config.data.eval.root = "somewhere"
+    check_config(config)
+    told.append(json.dumps(load(name, variant).to_dict()))
+  assert len(set(told)) == len(told)
+
+
+def test_the_papers_rows_are_there():
+  assert {n.split("/")[1] for n in NAMES if n.startswith("paper000/")} >= {
+    *("without_attention", "with_attention"),
+    *("softmax", "gaussian", "transformer", "crf"),
+  }
+  assert {n.split("/")[1] for n in NAMES if n.startswith("paper001/")} == {
+    *("baseline", "multi_semantics", "hru", "multi_resolution"),
+    *("hierarchical", "softmax_2stacks", "crf_2stacks"),
+  }
+
+
+def test_paper_and_release_of_chu_et_al_differ_as_they_do():
+  """reference.md's table of ambiguities, as configs."""
+  paper, release = (load("paper001/hierarchical", v) for v in ("", "release"))
+  assert (
+    paper.model.attention.to_dict()
+    | dict(levels=1, refined="none", crf_start="unary_conv")
+    == release.model.attention.to_dict()
+  )
+  assert paper.model.attention.refined == "crf"
+  assert paper.model.attention.crf_kernel_size == 11
+  assert (paper.model.stem, paper.model.neck) == ("standard", "residual")
+  assert (release.model.stem, release.model.neck) == ("attention", "linear")
+  assert release.model.with_background and not paper.model.with_background
+  assert (paper.loss.name, release.loss.name) == ("mse", "torch_mse")
+  assert (paper.loss.sigma_hm, release.loss.sigma_hm) == (1, 1.75)
+  assert len(paper.eval.scales) == 6 and release.eval.scales == (1.0,)
+  lsp = load("paper001/hierarchical", "lsp")
+  assert lsp.model == paper.model and lsp.loss == paper.loss
+  assert lsp.data.train.name == "mpii+lspet+lsp"
+  assert lsp.schedule.num_steps == 60 * 3000
+
+
+def test_paper_000_trains_and_scores_on_images_of_its_own():
+  config = load("paper000/with_attention")
+  parts = config.data.train, config.data.eval
+  assert [part.portion for part in parts] == [(0, 80_000), (80_000, 85_000)]
+  assert parts[0].annotations == parts[1].annotations
+  assert parts[0].seed == parts[1].seed
+  release = load("paper000/with_attention", "release")
+  assert release.data.train.portion == release.data.eval.portion == ()
+  assert release.loss.target_scale == 255
+  assert release.model.attention.crf_kernel_size == 1
+  crf = load("paper000/crf")
+  assert crf.model == config.model
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_config_says_where_it_comes_from_and_what_to_expect(name):
-  text = importlib.import_module(f"configs.{name}").__doc__
+  text = module(name).__doc__
   assert "Source:" in text and "Command:" in text
   assert "Published:" in text or "Expected:" in text or "measured" in text
 

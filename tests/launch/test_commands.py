@@ -10,6 +10,8 @@ import orbax.checkpoint as ocp
 import pytest
 from commands import ROOT, TINY, on_coco, run, sentence, start
 
+from launch.config_file import config_files
+
 pytestmark = pytest.mark.slow
 
 
@@ -140,6 +142,7 @@ def test_two_processes_train_what_one_does(tmp_path, finished, environment):
     ([TINY[0], "--num_processes=2"], "go together"),
     ([TINY[0], "--config.eval.decoder=darc"], "did you mean dark"),
     (["--config=configs/quickstart.py:tiny"], "no variant 'tiny'"),
+    (["--config=configs/hru.py"], "did you mean configs/paper001/hru.py"),
     ([TINY[0], "--config.modle.depth=18"], "did you mean model?"),
     ([TINY[0], "--config.model.dept=18"], "did you mean depth?"),
     ([TINY[0], "--config.model.depth=many"], "depth"),
@@ -266,11 +269,10 @@ def test_results_of_other_pictures_are_refused(tmp_path, finished, environment):
   assert "entry 0" in said, said
 
 
-CONFIGS = sorted(
-  p.stem
-  for p in (ROOT / "configs").glob("*.py")
-  if p.stem not in ("__init__", "base")
-)
+CONFIGS = [
+  path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+  for path in config_files(ROOT / "configs")
+]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
