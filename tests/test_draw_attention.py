@@ -120,8 +120,10 @@ def test_stages_stand_in_their_order_and_steps_are_the_last_stages(
 ):
   maps = {f"stack{i}/holistic": _map(seed=i) for i in (10, 2, 1)}
   maps["stack1/refined"] = _map()
-  for name in ("stack10/holistic", "stack1/refined", "stack1/holistic"):
-    maps[f"{name}/steps"] = np.stack([_map(seed=t) for t in range(4)])
+  names = ("stack10/holistic", "stack1/refined", "stack1/holistic")
+  for i, name in enumerate(names):
+    steps = [_map(seed=10 * i + t) for t in range(4)]
+    maps[f"{name}/steps"] = np.stack(steps)
   said = _titles(maps, monkeypatch)
   titles = [s for s in said if s.startswith("Stage")]
   assert titles == [f"Stage {i} of 3" for i in (1, 2, 3)]
