@@ -88,7 +88,8 @@ def attention_sheet(
     parts += _galleries(view, its)
   steps = _last({k: v for k, v in maps.items() if k.endswith(STEPS)})
   if steps:
-    parts.append(_heading("Mean field, step by step"))
+    which = ", of the last stage that has the map" if len(stages) > 1 else ""
+    parts.append(_heading(f"Mean field, step by step{which}"))
     parts.append(text_strip(_MEAN_FIELD, _WIDTH, color=SOFT))
     blocks = [b for k, v in steps.items() for b in _blocks(view, k, v)]
     columns = max(1, (_WIDTH + 4 * _GAP) // (blocks[0].shape[1] + 4 * _GAP))
