@@ -27,13 +27,13 @@ INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class Stem(nn.Module):
-  """Images to features of a quarter of their size, 4 pixels per pixel.
+  """Images to features of a quarter of their size, `num_features` channels.
 
   standard: 7x7 stride 2, a residual unit, 2x2 max-pool, two units. attention:
-  7x7 stride 1, a unit, max-pool, two units, max-pool, three units; four to
-  six times the work. D: the widths 64 and 128 of the published stems
-  follow `num_features`, as a quarter and a half of it. The standard one is
-  pytorch-pose's; Newell's code has its second unit at 128 channels, not 256.
+  7x7 stride 1, a unit, max-pool, two units, max-pool, three units; 1.4 times
+  the multiply-adds. D: the widths 64 and 128 of the published stems follow
+  `num_features`, as a quarter and a half of it. The standard one is
+  pytorch-pose's; in Newell's code its second unit has 128 channels, not 256.
   """
 
   num_features: int

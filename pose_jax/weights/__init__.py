@@ -75,10 +75,10 @@ def _compare_names(given, expected, name):
       more = f" and {len(names) - 5} more" if len(names) > 5 else ""
       problems.append(f"{kind} {shown}{more}")
   if problems:
-    sizes = " and ".join(f"model.{key}" for key in SIZES[name])
+    *others, last = (f"model.{key}" for key in SIZES[name])
     raise ValueError(
       f"the weights do not fit the model config: {'; '.join(problems)} "
-      f"(check {sizes})"
+      f"(check {', '.join(others)} and {last})"
     )
 
 

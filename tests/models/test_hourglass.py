@@ -245,6 +245,17 @@ def test_convolutions_start_as_torchs_do():
     ({"num_features": 20}, "multiple of 8 (the stem starts with a quarter"),
     ({"batch_norm_momentum": 1.5}, "momentum must be between 0 and 1, got 1.5"),
     ({"attention": {"levels": 3}}, "the network's pyramid has 2"),
+    (
+      {"attention": {"part": "crf"}, "part_from_stack": 3},
+      "attention.part is 'crf' from stack 3 on, but there are 2",
+    ),
+    (
+      {
+        "attention": {"holistic": "crf", "refined": "crf", "part": "crf"},
+        "part_from_stack": 1,
+      },
+      "part maps take its place from part_from_stack=1",
+    ),
     ({"num_stack": 2}, "no option 'num_stack', did you mean 'num_stacks'?"),
   ],
 )

@@ -1,0 +1,139 @@
+"""pytorch-pose's hourglasses: names, shapes, and forms that have no weights."""
+
+import gzip
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pose_jax.models import make_model
+from pose_jax.skeleton import MPII16
+from pose_jax.weights import load_torch
+from pose_jax.weights.names import KINDS, hourglass_rows
+
+TINY = {"name": "hourglass", "num_stacks": 2, "num_features": 8, "depth": 2}
+
+
+def _state_dict(config, num_maps=16):
+  """Random tensors with torch's names and shapes, from the config alone."""
+  full = config["num_features"]
+  tensors, rng = {}, np.random.default_rng(0)
+
+  def add(name, *shape):
+    tensors[name] = rng.standard_normal(shape).astype(np.float32)
+
+  def conv(name, num_out, num_in, side=1):
+    add(f"{name}.weight", num_out, num_in, side, side)
+    add(f"{name}.bias", num_out)
+
+  def norm(name, size):
+    for part in ("weight", "bias", "running_mean", "running_var"):
+      add(f"{name}.{part}", size)
+    tensors[f"{name}.num_batches_tracked"] = np.zeros((), np.int64)
+
+  def unit(name, num_in=full, num_out=full):
+    half = num_out // 2
+    for n, (size, channels, side) in enumerate(
+      ((num_in, half, 1), (half, half, 3), (half, num_out, 1)), start=1
+    ):
+      norm(f"{name}.bn{n}", size)
+      conv(f"{name}.conv{n}", channels, size, side)
+    if num_in != num_out:
+      conv(f"{name}.downsample.0", num_out, num_in)
+
+  conv("conv1", full // 4, 3, 7)
+  norm("bn1", full // 4)
+  unit("layer1.0", full // 4, full // 2)
+  unit("layer2.0", full // 2, full)
+  unit("layer3.0")
+  for i in range(config["num_stacks"]):
+    for block in range(config.get("num_blocks", 1)):
+      for level in range(config["depth"]):
+        for place in range(4 if level == 0 else 3):
+          unit(f"hg.{i}.hg.{level}.{place}.{block}")
+      unit(f"res.{i}.{block}")
+    conv(f"fc.{i}.0", full, full)
+    norm(f"fc.{i}.1", full)
+    conv(f"score.{i}", num_maps, full)
+    if i + 1 < config["num_stacks"]:
+      conv(f"fc_.{i}", full, full)
+      conv(f"score_.{i}", full, num_maps)
+  return tensors
+
+
+def _shapes(tree):
+  return jax.tree.map(lambda leaf: leaf.shape, tree)
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [{}, {"num_stacks": 1}, {"num_blocks": 2, "depth": 3}],
+)
+def test_networks_load_and_use_every_tensor_once(changes):
+  config = {**TINY, **changes}
+  tensors = _state_dict(config)
+  variables = load_torch(tensors, config)
+  images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+  model = make_model(config, MPII16)
+  expected = jax.eval_shape(model.init, jax.random.key(0), images)
+  assert _shapes(variables) == _shapes(expected)
+  wanted = [v for k, v in tensors.items() if not k.endswith("tracked")]
+  np.testing.assert_array_equal(
+    np.sort(
+      np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(variables)])
+    ),
+    np.sort(np.concatenate([leaf.ravel() for leaf in wanted])),
+  )
+
+
+def test_table_has_the_reference_names_and_shapes(goldens):
+  with gzip.open(goldens / "net_state_dicts.json.gz") as file:
+    rows = json.load(file)["hourglass_s2_b1"]
+  tensors = _state_dict({"num_stacks": 2, "num_features": 256, "depth": 4})
+  ours = {key: value.shape for key, value in tensors.items()}
+  assert ours == {key: tuple(shape) for key, shape, _ in rows}
+  from_table = {
+    f"{row.torch}.{suffix}"
+    for row in hourglass_rows(num_stacks=2)
+    for suffix in KINDS[row.kind]
+  }
+  assert from_table == {key for key in ours if not key.endswith("tracked")}
+
+
+def test_the_background_is_not_counted_as_a_keypoint():
+  config = {**TINY, "with_background": True}
+  variables = load_torch(_state_dict(config, num_maps=17), config)
+  images = jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)
+  output = jax.eval_shape(make_model(config, MPII16).apply, variables, images)
+  assert output.heatmaps.shape[-1] == 16
+  assert output.backgrounds[0].shape[-1] == 1
+
+
+def test_wrong_number_of_stacks_names_the_options_to_look_at():
+  config = {**TINY, "num_stacks": 3}
+  with pytest.raises(
+    ValueError,
+    match=r"missing fc\.2.* more.*\(check model\.num_stacks, "
+    r"model\.num_blocks and model\.depth\)",
+  ):
+    load_torch(_state_dict(TINY), config)
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"stem": "attention"}, "model.stem is 'standard', got 'attention'"),
+    ({"skip": "hru"}, "model.skip is 'residual', got 'hru'"),
+    ({"neck": "linear"}, "model.neck is 'residual', got 'linear'"),
+    (
+      {"attention": {"holistic": "crf", "part": "none"}},
+      "model.attention.holistic is 'none', got 'crf'",
+    ),
+  ],
+)
+def test_forms_without_torch_weights_are_told(change, message):
+  with pytest.raises(ValueError, match="^[^\n]*$") as error:
+    load_torch(_state_dict(TINY), {**TINY, **change})
+  assert message in str(error.value)
