@@ -24,9 +24,9 @@ def fastest_form(num_taps: int, backend: str | None = None) -> str:
 
   "direct": XLA's grouped convolution. "shifts": the sum of as many shifted
   products. "fft": products of spectra. CPU: measured on maps from 8x8 to
-  64x64, 1 to 17 of them, see benchmarks/README.md; direct is the slowest from
-  3x3 on (11 to 100 times at 11x11), products of banded matrices lie between.
-  Accelerators: not measured, and left to XLA.
+  64x64, 1 to 17 of them, see benchmarks/README.md; but for single small maps
+  direct takes ten times as long and more from 3x3 on. Accelerators: not
+  measured, and left to XLA.
   """
   if (backend or jax.default_backend()) != "cpu":
     return "direct"
