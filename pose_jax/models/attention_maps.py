@@ -52,8 +52,9 @@ def gaussian_vector(
     deviation: pixels, above 0.
     count, length: N and L.
   """
-  centers = first[..., None] + spacing[..., None] * jnp.arange(count)
-  away = jnp.arange(length) - centers[..., None]  # [*n N L]
+  steps = jnp.multiply.outer(spacing, jnp.arange(count))
+  centers = first[..., None] + steps
+  away = jnp.subtract.outer(centers, jnp.arange(length))  # [*n N L]
   exponents = -0.5 * jnp.square(away / deviation[..., None, None])
   logarithm = jax.nn.logsumexp(exponents, axis=-2)
   return jnp.exp(logarithm - logarithm.max(-1, keepdims=True))
@@ -193,7 +194,7 @@ class Transformer(nn.Module):
 
 def cell_means(
   x: Float[Array, "B h w C"], grid: int
-) -> Float[Array, "B grid*grid*C"]:
+) -> Float[Array, "B {grid}*{grid}*C"]:
   """Returns the means over a grid of cells that cover the map, float32.
 
   Cell i of n rows holds rows floor(i n / grid) to ceil((i + 1) n / grid): a

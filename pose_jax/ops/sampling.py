@@ -57,6 +57,7 @@ def affine_grid(
   return jnp.stack(axes, -1)
 
 
+@jax.jit
 def sample_affine(maps: Maps, theta: Thetas) -> Float[Array, "B h w C"]:
   """Returns the maps as seen through theta: bilinear, zero outside.
 
