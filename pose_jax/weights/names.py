@@ -74,9 +74,20 @@ def resnet_rows(depth: int) -> list[Row]:
 
 
 def pose_resnet_rows(
-  *, depth: int = 50, deconv_filters: Sequence[int] = (256, 256, 256), **_
+  *,
+  depth: int = 50,
+  deconv_filters: Sequence[int] = (256, 256, 256),
+  **options: Any,
 ) -> list[Row]:
-  """Returns the rows of SimpleBaseline's `pose_resnet` for config options."""
+  """Returns the rows of SimpleBaseline's `pose_resnet` for config options.
+
+  Raises:
+    ValueError: for forms of the network that SimpleBaseline does not have.
+  """
+  strides = (2,) * len(deconv_filters)
+  _check_form(
+    "a PoseResNet are SimpleBaseline's", options, deconv_strides=strides
+  )
   rows = resnet_rows(depth)
   for index in range(len(deconv_filters)):
     # Its deconv_layers are conv, norm, ReLU, conv, norm, ReLU, ...
@@ -102,7 +113,13 @@ def hourglass_rows(
   Raises:
     ValueError: for forms of the network that pytorch-pose does not have.
   """
-  _check_form(options)
+  _check_form(
+    "an hourglass are pytorch-pose's",
+    options,
+    stem="standard",
+    skip="residual",
+    neck="residual",
+  )
   rows = [
     Row("conv1", ("stem", "conv"), "biased_conv"),
     Row("bn1", ("stem", "norm"), "norm"),
@@ -151,23 +168,21 @@ def _preact_rows(
   return rows
 
 
-def _check_form(options: Mapping[str, Any]) -> None:
-  """No torch weights are known for the network of Chu and others."""
+def _check_form(
+  whose: str, options: Mapping[str, Any], **published: Any
+) -> None:
+  """Refuses options other than the published; attention never was."""
   attention = options.get("attention") or {}
-  given = {
-    "stem": (options.get("stem", "standard"), "standard"),
-    "skip": (options.get("skip", "residual"), "residual"),
-    "neck": (options.get("neck", "residual"), "residual"),
-    **{
-      f"attention.{place}": (attention.get(place, "none"), "none")
-      for place in ("holistic", "refined", "part")
-    },
-  }
-  for name, (value, wanted) in given.items():
+  given = {name: options.get(name, value) for name, value in published.items()}
+  for place in ("holistic", "refined", "part"):
+    given[f"attention.{place}"] = attention.get(place, "none")
+  for name, value in given.items():
+    wanted = published.get(name, "none")
+    value = tuple(value) if isinstance(value, list) else value
     if value != wanted:
       raise ValueError(
-        f"torch weights of an hourglass are pytorch-pose's, whose model.{name} "
-        f"is {wanted!r}, got {value!r}: set it so"
+        f"torch weights of {whose}, whose model.{name} is {wanted!r}, got "
+        f"{value!r}: set it so"
       )
 
 

@@ -172,3 +172,19 @@ def test_wrong_depth_names_a_few_tensors_and_counts_the_rest():
   config = {**TINY, "depth": 34}
   with pytest.raises(ValueError, match=r"missing layer1\.2.* and \d+ more"):
     load_torch(_state_dict(TINY), config)
+
+
+@pytest.mark.parametrize(
+  ("change", "named"),
+  [
+    ({"attention": {"part": "crf"}}, "model.attention.part is 'none'"),
+    (
+      {"deconv_strides": (1, 2, 2), "deconv_kernels": (3, 4, 4)},
+      "model.deconv_strides is (2, 2, 2), got (1, 2, 2)",
+    ),
+  ],
+)
+def test_forms_that_were_never_published_are_refused(change, named):
+  with pytest.raises(ValueError, match="^[^\n]*set it so$") as error:
+    load_torch(_state_dict(TINY), {**TINY, **change})
+  assert named in str(error.value)
