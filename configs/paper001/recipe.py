@@ -4,9 +4,6 @@ Chu et al. 2017, "Multi-Context Attention for Human Pose Estimation" (arXiv
 1702.07432), and its release, bearpaw/pose-attention.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from ml_collections import ConfigDict
 
 from configs import base, recipes
@@ -22,7 +19,7 @@ def multi_context(
   variants: tuple[str, ...] = BOTH,
   num_stacks: int = 8,
   skip: str = "residual",
-  attention: Mapping[str, Any] | None = None,
+  attention: dict[str, str | int] | None = None,
 ) -> ConfigDict:
   """One row of the paper, on MPII or LSP, as the paper or the release has it.
 
