@@ -54,8 +54,9 @@ def get_config(variant: str = "") -> ConfigDict:
   if variant in _ATTENTION:
     config.name += f"_{variant}"
     config.model.attention.update(_ATTENTION[variant])
+  config.model.attention.update(crf_kernel_size=7, crf_start="sigmoid_unary")
   config.loss.update(sigma_hm=1.0, unbiased=True)
-  config.optimizer.update(learning_rate=1e-2, clip_norm=1.0)
+  config.optimizer.update(learning_rate=3e-3, clip_norm=1.0)
   config.schedule.update(
     name="cosine", batch_size=16, num_steps=2000, warmup_steps=100
   )
