@@ -62,11 +62,12 @@ def softmax(params, x, p):
 
 
 def gaussians(mu, d, sigma, count, length):
-  """A row of `count` Gaussians at pixels 0 to length - 1, maximum 1."""
-  centers = (mu + d * np.arange(count)).reshape(-1, 1)
-  away = np.arange(length).reshape(1, -1) - centers
-  total = jnp.exp(-(away**2) / (2 * sigma**2)).sum(0)
-  return total / total.max()
+  """Rows of `count` Gaussians at pixels 0 to length - 1, [B, length]."""
+  total = 0.0
+  for i in range(count):
+    away = jnp.arange(length).reshape(1, -1) - (mu + i * d)[:, None]
+    total = total + jnp.exp(-(away**2) / (2 * sigma[:, None] ** 2))
+  return total / total.max(1, keepdims=True)
 
 
 def cells(x, grid):
@@ -87,17 +88,14 @@ def gaussian(params, x, p, o):
   """a_y a_x^T of paper 000's 3.2.2."""
   dense = params["parameters"]
   raw = cells(x, o.gaussian_grid) @ dense["kernel"] + dense["bias"][None]
-  maps = []
-  for b in range(x.shape[0]):
-    vectors = []
-    for axis, length in enumerate(x.shape[1:3]):
-      mu, d, sigma = (raw[b, 6 * p + 3 * axis + i] for i in range(3))
-      count = o.gaussian_count or length
-      mu = (length - 1) / 2 + length * mu
-      d, sigma = length / count * d, length / 2 * jnp.exp(sigma)
-      vectors.append(gaussians(mu, d, sigma, count, length))
-    maps.append(jnp.outer(*vectors))
-  return jnp.stack(maps)
+  vectors = []
+  for axis, length in enumerate(x.shape[1:3]):
+    mu, d, sigma = (raw[:, 6 * p + 3 * axis + i] for i in range(3))
+    count = o.gaussian_count or length
+    mu = (length - 1) / 2 + length * mu
+    d, sigma = length / count * d, length / 2 * jnp.exp(sigma)
+    vectors.append(gaussians(mu, d, sigma, count, length))
+  return jnp.einsum("by,bx->byx", *vectors)
 
 
 def theta(params, levels, p, o):
