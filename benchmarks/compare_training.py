@@ -5,8 +5,9 @@
       [--steps=N] [--config.a.b=v ...] [--sweep=decoder]
 
 Question: what does a change bring, beside what another seed brings? Every run
-is `launch.train` and then `launch.evaluate`, as typed, one after the other;
-`none` is the config without a variant, and seed 1 of all variants comes first.
+is `launch.train`, which evaluates its last step, and with --sweep then
+`launch.evaluate`, as typed, one after the other; `none` is the config without
+a variant, and seed 1 of all variants comes first.
 After each run W/table.md and W/table.json say what is known by then. The same
 command goes on where it was stopped; a run that failed is named, the others
 go on. Give data.train.root and data.eval.root, in the config or here, so that

@@ -83,7 +83,7 @@ class Comparison:
     )
 
   def make(self, variant: str, seed: int, call: Call) -> None:
-    """Trains and evaluates.
+    """Trains, and evaluates in the ways that training did not.
 
     Raises:
       FailedRunError: if a command fails, or training was stopped.
@@ -95,12 +95,14 @@ class Comparison:
     workdir, output = f"--workdir={folder}", folder / OUTPUT
     config = [f"--config={self._argument(variant)}", *self.flags]
     seeded = f"--config.seed={seed}"
-    if not is_at_end(call("train", [*config, seeded, workdir], output)):
+    said = call("train", [*config, seeded, workdir], output)
+    if not is_at_end(said):
       raise FailedRunError("training was stopped before its last step")
-    sweep = [f"--sweep={self.sweep}"] if self.sweep else []
-    said = call("evaluate", [*sweep, workdir], output)
-    report = re.findall("^report: (.*)$", said, re.MULTILINE)[-1]
-    metrics = pathlib.Path(report).with_name("metrics.json")
+    reports = _reports(said)
+    if self.sweep or not reports:  # training evaluates its last step itself
+      sweep = [f"--sweep={self.sweep}"] if self.sweep else []
+      reports = _reports(call("evaluate", [*sweep, workdir], output))
+    metrics = pathlib.Path(reports[-1]).with_name("metrics.json")
     write_json(
       folder / FINISHED,
       {
@@ -172,6 +174,11 @@ def is_at_end(said: str) -> bool:
   """Whether what launch.train said ends with its last step."""
   steps = re.findall(r"\] step (\d+)/(\d+) ", said)
   return steps[-1][0] == steps[-1][1] if steps else "at its end" in said
+
+
+def _reports(said: str) -> list[str]:
+  """The reports that a command says it wrote."""
+  return re.findall(r"\breport: (.*)$", said, re.MULTILINE)
 
 
 def last_words(said: str, status: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -87,6 +88,20 @@ def test_commands_are_those_that_one_would_type(config):
     ("train", f"--config={config}:a", *flags, "--config.seed=3", workdir),
     ("evaluate", "--sweep=decoder", workdir),
   ]
+
+
+def test_what_training_evaluated_is_not_evaluated_again(config):
+  folder = config.parent / "W/a/seed_3"
+  said = f"{AT_END}[09:00:01] report: {folder}/evaluation/20/report.html\n"
+  commands = Commands(trained=said)
+  (folder / "evaluation/20").mkdir(parents=True)
+  commands("evaluate", [f"--workdir={folder}/x"], folder / "x/output.txt")
+  shutil.move(folder / "x/evaluation/20/metrics.json", folder / "evaluation/20")
+  commands.said.clear()
+  one = compared(config, ["a"], [3])
+  compare_training.make_all(one, commands)
+  assert [row[0] for row in commands.said] == ["train"]
+  assert [run.scores["AP"] for run in one.read()] == [0.125]
 
 
 def test_what_is_finished_is_not_repeated(config):
