@@ -271,6 +271,9 @@ class PoseHead(nn.Module):
   ) -> tuple[Float[Array, "B h w K"], dict[str, Float[Array, "B _ _ _"]]]:
     """Returns float32 heatmaps and every attention map by name.
 
+    The steps of a random field behind a transformer (collection
+    "attention_steps") stay in the transformer's frame.
+
     Args:
       levels: features [B, h_i, w_i, C_i], coarse to fine; heatmaps are read
         from the last, whose size is a multiple of the others'.
@@ -302,10 +305,16 @@ class PoseHead(nn.Module):
 
 
 def _maps(gates: Mapping[str, Gate]) -> dict[str, Any]:
-  """The maps by name: the one that acts, then those it is the sum of."""
-  maps = {}
+  """The maps by name: the one that acts, then those it is the sum of.
+
+  All lie in the frame of the crop, whatever transformers stand before them.
+  """
+  maps, before = {}, []
   for place, gate in gates.items():
     maps[place] = gate.map
+    for earlier in reversed(before):
+      maps[place] = earlier.restore(maps[place])
     for i, level in enumerate(gate.levels):
       maps[f"{place}/level{i}"] = level
+    before.append(gate)
   return maps

@@ -136,6 +136,13 @@ def one_map(kind, params, x, p, o):
   return gaussian(params, x, p, o)
 
 
+def restored(y, undo):
+  """What transformers sampled, in the frame of the crop, the last one first."""
+  for inverse in reversed(undo):
+    y = sample(y, inverse)
+  return y
+
+
 def head(params, levels, o):
   """Heatmaps [B, h, w, K] and maps by name, those of transformers left out."""
   x, undo, maps = levels[-1], [], {}
@@ -164,7 +171,7 @@ def head(params, levels, o):
     x, undo = sample(x, matrix), [*undo, jnp.linalg.inv(matrix)]
   elif o.refined != "none":
     own = one_map(o.refined, params["refined"]["level0"], x, 0, o)
-    maps["refined"] = own[..., None]
+    maps["refined"] = restored(own[..., None], undo)
     x = x * own[..., None]
   heatmaps, parts = [], []
   for p in range(params["kernel"].shape[-1]):
@@ -177,9 +184,7 @@ def head(params, levels, o):
       h_p = x * parts[-1][..., None]
     y = (h_p * params["kernel"][:, :, None, :, p]).sum(-1, keepdims=True)
     y = y + params["bias"][p]
-    for inverse in reversed([*undo, *last]):
-      y = sample(y, inverse)
-    heatmaps.append(y)
+    heatmaps.append(restored(y, [*undo, *last]))
   if parts:
-    maps["part"] = jnp.stack(parts, -1)
+    maps["part"] = restored(jnp.stack(parts, -1), undo)
   return jnp.concatenate(heatmaps, -1), maps

@@ -212,15 +212,20 @@ def test_gradient_for_cpus_is_the_one_jax_derives(hw):
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_gradient_at_the_identity_points_to_larger_positions():
-  ramp = np.tile(np.arange(5.0) ** 2, (5, 1))[None, :, :, None]
-  theta = jnp.asarray(IDENTITY[None, None], jnp.float32)
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradient_on_a_pixel_points_to_larger_positions(count):
+  values = np.array([3.0, 1, 4, 9, 16], np.float32)
+  ramp = np.tile(values, (5, 1))[None, :, :, None].repeat(count, -1)
 
-  def value(theta):  # of the middle pixel
-    return sampling.sample_affine(ramp.astype(np.float32), theta)[0, 2, 2, 0]
+  def middle(shift):  # what the middle pixel shows, of a shift by pixels
+    theta = jnp.asarray(IDENTITY[None, None], jnp.float32)
+    theta = jnp.repeat(theta.at[..., 0, 2].set(shift / 2), count, 1)
+    return sampling.sample_affine(ramp, theta)[0, 2, 2, 0]
 
-  # Half a width is two pixels, the next value 5 above this one.
-  assert jax.grad(value)(theta)[0, 0, 0, 2] == pytest.approx(2 * 5)
+  # Positions -2 to 5 of a row of five: one before and one behind it is zero.
+  shifts = jnp.arange(-4.0, 4.0)
+  slopes = jax.vmap(jax.grad(middle))(shifts)
+  np.testing.assert_allclose(slopes, [0, 3, -2, 3, 5, 7, -16, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2])
