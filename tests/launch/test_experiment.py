@@ -1,0 +1,52 @@
+"""What an experiment's parts are, and what is told of its data."""
+
+import dataclasses
+import importlib
+
+import numpy as np
+from flax import linen as nn
+
+from launch.experiment import (
+  describe,
+  make_experiment,
+  make_forward,
+  make_target,
+  open_part,
+)
+from pose_jax.models.output import PoseOutput
+
+
+class Flat(nn.Module):
+  """Heatmaps of one height everywhere."""
+
+  @nn.compact
+  def __call__(self, images, *, train):
+    assert train is False
+    maps = images[:, ::4, ::4, :1] * 0 + 51.0
+    return PoseOutput(heatmaps=maps, stages=(maps,))
+
+
+def experiment(**loss):
+  config = importlib.import_module("configs.quickstart").get_config("debug")
+  config.loss.update(loss)
+  return dataclasses.replace(make_experiment(config), model=Flat())
+
+
+def test_what_is_decoded_is_in_units_of_a_targets_peak():
+  images = np.zeros((1, 8, 8, 3), np.float32)
+  for scale, height in ((1.0, 51.0), (255.0, 0.2)):
+    scaled = experiment(target_scale=scale)
+    output = make_forward(scaled)({}, images)
+    np.testing.assert_allclose(output.heatmaps, height, rtol=1e-6)
+    assert make_target(scaled).scale == scale
+
+
+def test_a_portion_is_told_with_its_pictures_of_people(tmp_path):
+  drawn = experiment()
+  drawn.config.data.eval.update(num_images=4, portion=(1, 3), seed=5)
+  dataset = open_part(drawn, "eval", tmp_path)
+  assert dataset.split == "(4 of seed 5)[1:3 of seed 5]"
+  assert "people in 2 pictures, boxes" in describe(dataset)
+  nobody = dataset.people.image_index != 0
+  fewer = dataclasses.replace(dataset, people=dataset.people.select(nobody))
+  assert "people in 1 of 2 pictures, boxes" in describe(fewer)
