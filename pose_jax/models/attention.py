@@ -188,11 +188,16 @@ class Attention(nn.Module):
 
   Maps of coarser levels are enlarged (nearest) and summed. Source: Chu et al.
   2017 (arXiv 1702.07432), Eq. 9.
+
+  Attributes:
+    is_behind_transformer: the features are not in the frame of the crop, so
+      that a mean field's steps could not be laid on it and are not stored.
   """
 
   kind: str
   num_maps: int
   options: AttentionOptions
+  is_behind_transformer: bool = False
 
   @nn.compact
   def __call__(self, levels: Sequence[Float[Array, "B _ _ _"]]) -> Gate:
@@ -228,6 +233,7 @@ class Attention(nn.Module):
       shared=o.crf_shared,
       separable=o.crf_separable,
       constant_memory=o.crf_constant_memory,
+      stores_steps=not self.is_behind_transformer,
       name=name,
     )
 
@@ -271,9 +277,6 @@ class PoseHead(nn.Module):
   ) -> tuple[Float[Array, "B h w K"], dict[str, Float[Array, "B _ _ _"]]]:
     """Returns float32 heatmaps and every attention map by name.
 
-    The steps of a random field behind a transformer (collection
-    "attention_steps") stay in the transformer's frame.
-
     Args:
       levels: features [B, h_i, w_i, C_i], coarse to fine; heatmaps are read
         from the last, whose size is a multiple of the others'.
@@ -286,7 +289,7 @@ class PoseHead(nn.Module):
     ):
       if kind != "none":
         read = levels[-options.levels :] if place == "holistic" else (x,)
-        gates[place] = Attention(kind, 1, options, name=place)(read)
+        gates[place] = self._gate(place, kind, 1, read, gates)
         x = gates[place].attend(x)
     kernel = self.param(
       "kernel", self.kernel_init, (1, 1, x.shape[-1], self.num_maps)
@@ -294,14 +297,20 @@ class PoseHead(nn.Module):
     bias = self.param("bias", nn.initializers.zeros, (self.num_maps,))
     y = convolve(x.astype(jnp.float32), kernel)
     if options.part != "none":
-      gates["part"] = Attention(
-        options.part, self.num_maps, options, name="part"
-      )((x,))
+      gates["part"] = self._gate(
+        "part", options.part, self.num_maps, (x,), gates
+      )
       y = gates["part"].attend(y)
     y = y + bias[None, None, None]
     for gate in reversed(gates.values()):
       y = gate.restore(y)
     return y, _maps(gates)
+
+  def _gate(self, place, kind, num_maps, levels, gates) -> Gate:
+    """One place of attention, behind those that there are."""
+    is_behind = any(gate.theta is not None for gate in gates.values())
+    attention = Attention(kind, num_maps, self.attention, is_behind, name=place)
+    return attention(levels)
 
 
 def _maps(gates: Mapping[str, Gate]) -> dict[str, Any]:

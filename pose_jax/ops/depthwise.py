@@ -94,6 +94,7 @@ def _direct(x, kernel_hwP):
     [(k // 2, k // 2) for k in kernel_hwP.shape[:2]],
     dimension_numbers=("NHWC", "HWIO", "NHWC"),
     feature_group_count=x.shape[-1],
+    precision="highest",
   )
 
 

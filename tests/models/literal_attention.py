@@ -56,7 +56,7 @@ def softmax(params, x, p):
   """Eq. 3 and 4 of Chu et al., times the number of positions."""
   summary = params["summary"]
   s = convolution(x, summary["kernel"][..., p], summary["bias"][p])
-  s = jnp.exp(jnp.where(s > 0, s, 0))
+  s = 1 + jnp.exp(s)  # exp of softplus, log(1 + exp)
   total = s.sum((1, 2)).reshape(-1, 1, 1)
   return s / total * (s.shape[1] * s.shape[2])
 
@@ -87,7 +87,8 @@ def cells(x, grid):
 def gaussian(params, x, p, o):
   """a_y a_x^T of paper 000's 3.2.2."""
   dense = params["parameters"]
-  raw = cells(x, o.gaussian_grid) @ dense["kernel"] + dense["bias"][None]
+  means = cells(x, o.gaussian_grid)
+  raw = means @ dense["kernel"] / means.shape[1] + dense["bias"][None]
   vectors = []
   for axis, length in enumerate(x.shape[1:3]):
     mu, d, sigma = (raw[:, 6 * p + 3 * axis + i] for i in range(3))
@@ -102,7 +103,7 @@ def theta(params, levels, p, o):
   """[B, 3, 3]: identity plus what the localiser says."""
   dense = params["transformer"]["localiser"]
   means = jnp.concatenate([cells(x, o.transformer_grid) for x in levels], -1)
-  raw = means @ dense["kernel"] + dense["bias"][None]
+  raw = means @ dense["kernel"] / means.shape[1] + dense["bias"][None]
   top = raw.reshape(len(raw), -1, 2, 3)[:, p]
   square = jnp.pad(top, ((0, 0), (0, 1), (0, 0)))
   return square + jnp.eye(3)[None]

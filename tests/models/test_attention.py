@@ -140,7 +140,7 @@ def test_every_combination_gives_every_parameter_a_gradient(case):
   for path, leaf in leaves:
     name = jax.tree_util.keystr(path)
     assert np.isfinite(leaf).all(), name
-    assert np.abs(leaf).max() > 1e-6, name
+    assert np.abs(leaf).max() > 1e-8, name
   assert all(np.isfinite(leaf).all() for leaf in by_levels)
   # Coarser features reach the heatmaps through their maps alone, and where
   # those are read by a layer that starts at zero, not at the start.

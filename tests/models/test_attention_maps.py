@@ -54,15 +54,24 @@ def test_softmax_of_huge_summaries_is_one_pixel():
   assert spatial_softmax(s)[0, :, :, 0].tolist() == [[0, 0], [4, 0]]
 
 
-def test_softmax_map_is_the_literal_one_and_ignores_what_relu_takes():
+def test_softmax_map_is_the_literal_one_and_can_always_change():
   x, module = _features(2, 5, 4, 3), SoftmaxMap(2)
   params = _noisy(module, x)
   result = module.apply({"params": params}, x)
   for p in range(2):
     expected = literal.softmax(params, x, p)
     np.testing.assert_allclose(result[..., p], expected, rtol=1e-5)
-  params["summary"]["bias"] = jnp.full(2, -100.0)
-  np.testing.assert_array_equal(module.apply({"params": params}, x), 1)
+  # Where everything is far below 0 the map is flat, but has a gradient.
+  params["summary"]["bias"] = jnp.full(2, -10.0)
+  weight = np.random.default_rng(3).standard_normal(result.shape)
+
+  def total(params):
+    maps = module.apply({"params": params}, x)
+    return (maps * weight).sum(), maps
+
+  gradients, maps = jax.grad(total, has_aux=True)(params)
+  np.testing.assert_allclose(maps, 1, atol=0.1)
+  assert all(np.abs(g).max() > 1e-5 for g in jax.tree.leaves(gradients))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +117,7 @@ def test_gaussians_far_outside_still_point_to_the_map(first):
   assert np.isfinite(slope) and slope * -np.sign(first) > 0
 
 
-@pytest.mark.parametrize("raw", [-15.0, 15.0])
+@pytest.mark.parametrize("raw", [-100.0, -15.0, 15.0, 100.0])
 def test_extreme_widths_are_finite_in_value_and_gradient(raw):
   x, module = _features(1, 8, 6, 2), GaussianMap(1)
   params = module.init(KEY, x)["params"]
@@ -276,3 +285,15 @@ def test_maps_are_float32_of_half_precision_features(module):
   result = module(2).apply(variables, x.astype(jnp.bfloat16))
   assert result.dtype == expected.dtype == jnp.float32
   np.testing.assert_allclose(result, expected, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [Transformer, GaussianMap])
+def test_a_step_of_the_optimiser_moves_little(kind):
+  """Adam moves each weight by the learning rate, whatever the gradient is."""
+  x = jnp.abs(_features(2, 8, 6, 256))
+  module = kind(2)
+  read = (x,) if kind is Transformer else x
+  params = module.init(KEY, read)["params"]
+  moved = jax.tree.map(lambda leaf: leaf + 5e-4, params)
+  before, after = (module.apply({"params": p}, read) for p in (params, moved))
+  assert 0 < np.abs(after - before).max() < 0.01
