@@ -82,9 +82,9 @@ def attention_sheet(
     raise ValueError("maps is empty: this network has no attention to draw")
   parts = [_heading(title)] if title else []
   parts.append(text_strip(_COLORS, _WIDTH, color=SOFT))
-  for number, (stage, its) in enumerate(stages.items(), 1):
+  for stage, its in stages.items():
     if stage:
-      parts.append(_heading(f"Stage {number} of {len(stages)}"))
+      parts.append(_heading(f"Stage {stage}"))
     parts += _galleries(view, its)
   steps = _last({k: v for k, v in maps.items() if k.endswith(STEPS)})
   if steps:
@@ -186,17 +186,18 @@ class _View:
     return [f"map {i}" for i in range(count)]
 
 
-def _stages(maps: Maps) -> dict[str, dict[str, np.ndarray]]:
-  """Stage -> name in it -> map, the stages in order; "" if there is but one."""
+def _stages(maps: Maps) -> dict[int, dict[str, np.ndarray]]:
+  """Stage -> name in it -> map, the stages in order.
+
+  "stack0" is stage 1; maps that name no stack are stage 0's. Stages without
+  maps are left out.
+  """
   found: dict[int, dict[str, np.ndarray]] = {}
   for name, value in maps.items():
     stage = re.match(r"stack(\d+)/", name)
-    its = found.setdefault(int(stage[1]) if stage else -1, {})
+    its = found.setdefault(int(stage[1]) + 1 if stage else 0, {})
     its[name[stage.end() :] if stage else name] = value
-  return {
-    "" if number < 0 else f"stack{number}": its
-    for number, its in sorted(found.items())
-  }
+  return dict(sorted(found.items()))
 
 
 def _last(maps: Maps) -> dict[str, np.ndarray]:
