@@ -49,16 +49,19 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
 def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
   """A saved model section, with what it lacks of the network `base` describes.
 
-  Other networks have other keys; their factories know the defaults.
+  Other networks have other keys, whose defaults their factories know; but a
+  section that `base` too has, attention, has the same keys in all.
   """
   model = dict(saved)
-  if model.get("name") == default.name:
-    if "deconv_filters" in model:  # all had this stride before there was a key
-      strides = (2,) * len(model["deconv_filters"])
-      model = {"deconv_strides": strides, **model}
-    for key, value in default.to_dict().items():
-      if isinstance(value, dict) and isinstance(model.get(key, {}), dict):
-        model[key] = value | model.get(key, {})
+  is_of_base = model.get("name") == default.name
+  if is_of_base and "deconv_filters" in model:
+    # All had this stride before there was a key.
+    strides = (2,) * len(model["deconv_filters"])
+    model = {"deconv_strides": strides, **model}
+  for key, value in default.to_dict().items():
+    if isinstance(value, dict) and isinstance(model.get(key), dict):
+      model[key] = value | model[key]
+    elif is_of_base:
       model.setdefault(key, value)
   return ConfigDict(model)
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from configs import base
+from configs.paper001 import hierarchical
+from launch.check import check_config
 from launch.config_file import check_config_file, config_files
 from launch.mistakes import ConfigError, wanted_folder
 from launch.run_config import read_config
@@ -129,6 +131,18 @@ def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
   saved["model"] = {"name": "another", "size": 3}
   (tmp_path / "config.json").write_text(json.dumps(saved))
   assert read_config(tmp_path).model.to_dict() == saved["model"]
+
+
+def test_attention_of_an_earlier_hourglass_gets_what_it_did_not_have(tmp_path):
+  config = hierarchical.get_config("debug")
+  saved = json.loads(config.to_json_best_effort())
+  del saved["model"]["attention"]["crf_damping"]
+  del saved["model"]["rematerialise"]  # the factory knows its default
+  (tmp_path / "config.json").write_text(json.dumps(saved))
+  found = read_config(tmp_path)
+  assert found.model.attention == config.model.attention
+  assert "rematerialise" not in found.model
+  check_config(found)
 
 
 def test_experiments_are_found_in_folders_and_nothing_else_is_one(tmp_path):
