@@ -23,6 +23,9 @@ def exif_orientation(head: bytes) -> int:
     return 1
   at = 2
   while at + 4 <= len(head) and head[at] == 0xFF:
+    if head[at + 1] == 0xFF:  # any number of these may stand before a marker
+      at += 1
+      continue
     marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
     if marker == 0xE1 and head[at + 4 :].startswith(_EXIF):
       tiff = head[at + 4 + len(_EXIF) : at + 2 + length]

@@ -18,6 +18,19 @@ def test_the_tag_is_found_in_either_byte_order(value, order):
   assert shape[:2] == ((6, 8) if value >= 5 else (8, 6))
 
 
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_bytes_that_fill_up_before_a_marker_are_skipped(count):
+  data = turned(6)
+  assert data[2:4] == b"\xff\xe1"
+  comment = b"\xff\xfe\x00\x04ab"
+  fill = count * b"\xff"
+  filled = data[:2] + fill + comment + fill + data[2:]
+  assert exif_orientation(filled) == 6
+  shape = cv2.imdecode(np.frombuffer(filled, np.uint8), 1).shape
+  assert shape[:2] == (6, 8)  # OpenCV finds it too
+  assert exif_orientation(data[:2] + 99 * b"\xff") == 1
+
+
 def test_files_that_do_not_say_are_upright():
   plain = np.zeros((8, 6, 3), np.uint8)
   for suffix in (".jpg", ".png"):
