@@ -71,13 +71,13 @@ def _check_depthwise(x, kernel, form):
   sides = kernel.shape[:2]
   if any(k % 2 == 0 or not 1 <= k <= MAX_KERNEL_SIZE for k in sides):
     raise ValueError(
-      f"a mean field's kernel has odd sides from 1 to {MAX_KERNEL_SIZE}, got "
+      f"a depthwise kernel has odd sides from 1 to {MAX_KERNEL_SIZE}, got "
       f"{sides[0]}x{sides[1]}: 3 and 11 are usual"
     )
   if x.dtype not in (jnp.float32, jnp.float64) or kernel.dtype != x.dtype:
     raise ValueError(
-      "a mean field is computed in float32 or float64, got maps of "
-      f"{x.dtype} and a kernel of {kernel.dtype}: cast both to float32"
+      "maps and a depthwise kernel are both float32 or both float64, got "
+      f"maps of {x.dtype} and a kernel of {kernel.dtype}: cast both to float32"
     )
   if form is not None and form not in FORMS:
     raise ValueError(

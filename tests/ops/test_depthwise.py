@@ -88,10 +88,15 @@ def test_the_form_is_chosen_by_backend_and_taps():
 @pytest.mark.parametrize(
   ("side", "form", "dtype", "message"),
   [
-    (4, None, jnp.float32, "odd sides from 1 to 15, got 4x4"),
+    (
+      4,
+      None,
+      jnp.float32,
+      "^a depthwise kernel has odd sides from 1 to 15, got 4x4",
+    ),
     (17, None, jnp.float32, "odd sides from 1 to 15, got 17x17"),
     (3, "winograd", jnp.float32, "one of direct, shifts, fft, got 'winograd'"),
-    (3, None, jnp.bfloat16, "got maps of bfloat16 and a kernel of bfloat16"),
+    (3, None, jnp.bfloat16, "depthwise kernel .* got maps of bfloat16 and a"),
   ],
 )
 def test_errors_say_what_was_wanted(side, form, dtype, message):
