@@ -78,9 +78,10 @@ def multi_context(
 
 def _as_released(config: ConfigDict) -> None:
   config.model.update(stem="attention", neck="linear", with_background=True)
-  config.model.attention.update(
-    levels=1, refined="none", crf_start="unary_conv"
-  )
+  attention = config.model.attention
+  attention.update(refined="none", crf_start="unary_conv")
+  if attention.holistic != "none":
+    attention.levels = 1
   config.loss.name = "torch_mse"
 
 

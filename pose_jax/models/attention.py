@@ -138,6 +138,11 @@ def _check_combination(a: AttentionOptions, num_levels: int) -> None:
       f"attention.levels is {a.levels}, but the network's pyramid has "
       f"{num_levels}: take at most as many, or 0 for all"
     )
+  if a.levels and a.holistic == "none":
+    raise ValueError(
+      f"attention.levels is {a.levels}, but attention.holistic, which alone "
+      "reads levels, is 'none': leave levels at 0, or set holistic"
+    )
   if a.refined != "none" and a.holistic == "none":
     raise ValueError(
       f"attention.refined is {a.refined!r} without attention.holistic: the "

@@ -52,6 +52,7 @@ def test_combinations_that_make_sense_are_accepted(kind):
     ({"crf_damping": 1.0}, "from 0 to below 1 .at 1 nothing .* got 1.0"),
     ({"crf_damping": -0.1}, "crf_damping must be from 0"),
     ({"holistic": "crf", "levels": 4}, "levels is 4, but .* pyramid has 3"),
+    ({"part": "crf", "levels": 1}, "levels is 1, but attention.holistic, "),
     ({"refined": "crf"}, "refined is 'crf' without attention.holistic: the"),
     (
       {"refined": "transformer", "holistic": "transformer"},
