@@ -29,7 +29,9 @@ class PoseOutput:
     lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None.
     presence_logits: [B, K] float32, before the sigmoid, or None.
     coordinates: [B, K, 2] float32 (x, y), regressed directly, or None.
-    attention: name -> [B, h', w', P] float32 attention maps, to look at.
+    attention: name -> [B, h', w', P] float32 attention maps, to look at; from
+      `attention_steps.apply_with_steps` also "NAME/steps" [B, T + 1, h', w', P]
+      of each map that T updates of a mean field end in.
   """
 
   heatmaps: Any = None
