@@ -2,7 +2,8 @@
 
 `MODELS` names every architecture; a factory takes the number of keypoints and
 the options of a model config as keywords. A factory's module has
-`apply(variables, images, train=...)` and `map_hw(crop_hw)`.
+`apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, of
+which the sides of a crop are multiples.
 """
 
 import difflib

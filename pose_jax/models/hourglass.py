@@ -127,11 +127,16 @@ class StackedHourglass(nn.Module):
     left_out = "part" if is_early else "refined"
     return dataclasses.replace(self.attention, **{left_out: "none"})
 
+  @property
+  def crop_step(self) -> int:
+    """Sides of a crop are multiples of it."""
+    return STRIDE * 2**self.depth
+
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels."""
     height, width = crop_hw
-    step = STRIDE * 2**self.depth
+    step = self.crop_step
     if height < 1 or width < 1 or height % step or width % step:
       raise ValueError(
         f"crop_hw must be positive multiples of {step} for an hourglass of "

@@ -99,6 +99,11 @@ class PoseResNet(nn.Module):
     init = nn.initializers.normal(0.001)
     return Conv(features, dtype=self.dtype, kernel_init=init, name=name)
 
+  @property
+  def crop_step(self) -> int:
+    """Sides of a crop are multiples of it."""
+    return STRIDE
+
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels."""

@@ -90,7 +90,8 @@ def _num_maps(tensors, rows):
 def _expected_shapes(model_config, num_keypoints):
   """Shape of each of our variables, by path."""
   model = build(model_config, num_keypoints)
-  images = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+  side = model.crop_step
+  images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
   variables = jax.eval_shape(model.init, jax.random.key(0), images)
   leaves = jax.tree_util.tree_leaves_with_path(variables)
   return {tuple(key.key for key in path): leaf.shape for path, leaf in leaves}

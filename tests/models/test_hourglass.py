@@ -69,6 +69,7 @@ def _fast(function):
 def test_every_stage_has_a_quarter_of_the_crop(config):
   model, _, output = _shapes(config)
   assert model.map_hw((64, 96)) == map_hw(config, (64, 96)) == (16, 24)
+  assert model.crop_step == {2: 16, 3: 32}[config["depth"]]
   assert [maps.shape for maps in output.stages] == [(1, 16, 24, 16)] * 2
   assert output.heatmaps.shape == (1, 16, 24, 16)
   num = 2 if config is RELEASE else 0
@@ -234,14 +235,6 @@ def test_convolutions_start_as_torchs_do():
     ({"dtype": "float16"}, "dtype must be one of float32, bfloat16, got"),
     ({"num_stacks": 0}, "num_stacks must be at least 1, got 0"),
     ({"part_from_stack": 0}, "part_from_stack must be at least 1, got 0"),
-    ({"attention": {"part": "crf"}, "part_from_stack": 5}, "no stack would"),
-    (
-      {
-        "attention": {"holistic": "crf", "refined": "crf", "part": "crf"},
-        "part_from_stack": 1,
-      },
-      "take its place from part_from_stack=1",
-    ),
     ({"num_features": 20}, "multiple of 8 (the stem starts with a quarter"),
     ({"batch_norm_momentum": 1.5}, "momentum must be between 0 and 1, got 1.5"),
     ({"attention": {"levels": 3}}, "the network's pyramid has 2"),

@@ -69,13 +69,18 @@ def _shapes(tree):
 
 @pytest.mark.parametrize(
   "changes",
-  [{}, {"num_stacks": 1}, {"num_blocks": 2, "depth": 3}],
+  [
+    {},
+    {"num_stacks": 1},
+    {"num_blocks": 2, "depth": 3},
+    {"num_stacks": 1, "depth": 7},  # crops are multiples of 512
+  ],
 )
 def test_networks_load_and_use_every_tensor_once(changes):
   config = {**TINY, **changes}
   tensors = _state_dict(config)
   variables = load_torch(tensors, config)
-  images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+  images = jax.ShapeDtypeStruct((1, 512, 512, 3), jnp.float32)
   model = make_model(config, MPII16)
   expected = jax.eval_shape(model.init, jax.random.key(0), images)
   assert _shapes(variables) == _shapes(expected)
