@@ -202,6 +202,7 @@ def make_hourglass(
     )
   options = make_attention(attention, num_levels=depth)
   _check_part(options, part_from_stack, num_stacks)
+  _check_background(options, with_background)
   return StackedHourglass(
     num_keypoints=num_keypoints,
     num_stacks=num_stacks,
@@ -248,6 +249,20 @@ def _check_part(
       "place from part_from_stack=1, the first stack, on: no stack would have "
       "it; set refined to 'none', or part_from_stack to 2 or more"
     )
+
+
+def _check_background(
+  attention: AttentionOptions, with_background: bool
+) -> None:
+  """Where a transformer does not look, maps are 0: right for keypoints only."""
+  for place in ("holistic", "refined", "part"):
+    if with_background and getattr(attention, place) == "transformer":
+      raise ValueError(
+        f"attention.{place} is 'transformer', which with_background makes no "
+        "sense with: where the transformer does not look there is no "
+        "background to predict; set with_background to False, or "
+        f"attention.{place} to another kind"
+      )
 
 
 def _check_counts(**values: int) -> None:

@@ -235,6 +235,14 @@ def test_convolutions_start_as_torchs_do():
     ({"dtype": "float16"}, "dtype must be one of float32, bfloat16, got"),
     ({"num_stacks": 0}, "num_stacks must be at least 1, got 0"),
     ({"part_from_stack": 0}, "part_from_stack must be at least 1, got 0"),
+    *(
+      (
+        {"attention": {"holistic": "crf", place: "transformer"}}
+        | {"part_from_stack": 2, "with_background": True},
+        f"attention.{place} is 'transformer', which with_background makes no",
+      )
+      for place in ("holistic", "refined", "part")
+    ),
     ({"num_features": 20}, "multiple of 8 (the stem starts with a quarter"),
     ({"batch_norm_momentum": 1.5}, "momentum must be between 0 and 1, got 1.5"),
     ({"attention": {"levels": 3}}, "the network's pyramid has 2"),
