@@ -148,13 +148,14 @@ def make_predictor(
   config = experiment.config
   return parallel.parallel_predict(
     make_predict(
-      make_forward(experiment, with_steps=with_heatmaps),
+      make_forward(experiment),
       experiment.frames,
       ways,
       permutation=experiment.skeleton.flip_permutation,
       mean=tuple(config.data.mean_rgb),
       std=tuple(config.data.std_rgb),
       with_heatmaps=with_heatmaps,
+      shown_forward=make_forward(experiment, with_steps=True),
     )
   )
 

@@ -36,6 +36,9 @@ from pose_jax.eval.results import MIN_KEYPOINT_SCORE
 from pose_jax.train.checkpoint import CheckpointError, Checkpoints
 from pose_jax.train.state import Tree, abstract_variables
 
+# People at a time whose attention leaves the device: with its steps some 7 MB
+# each of an eight-stack hourglass.
+_MOST_SHOWN = 8
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment; the run's own if left out.", lock_config=True
 )
@@ -164,7 +167,7 @@ def _predictions(
   )
   predict = make_predictor(experiment, (way,), with_heatmaps=_ATTENTION.value)
   shown_scale = scales_of((way,)).index(1.0)
-  kpts_xy_img, scores = [], []
+  kpts_xy_img, scores, done = [], [], 0
   progress = ProgressBar("predicting", "people")
   for batch in _batches(experiment, pictures, scales_of((way,))):
     out = predict(variables, {key: batch[key] for key in BATCH_KEYS})
@@ -180,7 +183,8 @@ def _predictions(
         }
         crop = batch["images"][i, shown_scale]
         folder.write_attention(int(batch["person"][i]), crop, maps)
-    progress(sum(map(len, scores)), len(people))
+    done += len(scores[-1])
+    progress(done, len(people))
   found = rounded(
     image_ids=people.image_ids[people.image_index],
     person_ids=np.arange(len(people)),
@@ -199,10 +203,13 @@ def _predictions(
 
 def _batches(experiment: Experiment, pictures: Pictures, scales) -> Iterator:
   config = experiment.config
+  most = config.eval.batch_size
+  if _ATTENTION.value:
+    most = min(most, _MOST_SHOWN)
   return make_eval_batches(
     pictures.dataset,
     experiment.frames,
-    batch_size=min(config.eval.batch_size, len(pictures.dataset.people)),
+    batch_size=min(most, len(pictures.dataset.people)),
     scales=scales,
     num_workers=config.data.num_workers,
     num_threads=config.data.num_threads or None,

@@ -72,6 +72,7 @@ def make_predict(
   mean: Sequence[float],
   std: Sequence[float],
   with_heatmaps: bool = False,
+  shown_forward: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
   """A pure, jittable function (variables, batch) -> keypoints.
 
@@ -88,6 +89,8 @@ def make_predict(
     with_heatmaps: return the merged heatmaps of the first way as well, and
       the attention maps of the crop at scale 1, not mirrored. They are most
       of the bytes: only for the few pictures of a report.
+    shown_forward: the same network for that one crop, where its attention is
+      to hold more than `forward`'s; None: `forward`.
   Returns:
     A function whose batch has images uint8 [B, S, H, W, 3], one crop for each
     of `scales_of(ways)`, and img_from_hm [B, 2, 3], and whose result has
@@ -100,7 +103,9 @@ def make_predict(
   """
   scales = scales_of(ways)
   wanted = {p for way in ways for p in way.passes}
-  passes = tuple(sorted(wanted | ({_SHOWN} if with_heatmaps else set())))
+  # The pass that is shown is on its own: no other's attention is kept.
+  shown = {_SHOWN} if with_heatmaps else set()
+  passes = tuple(sorted(wanted - shown))
 
   def predict(variables, batch):
     if batch["images"].shape[1] != len(scales):
@@ -109,15 +114,21 @@ def make_predict(
         f"of testing need {len(scales)}: {scales}"
       )
 
-    def maps_of(images):
-      pixels = color.normalize(images, mean=mean, std=std)
-      output = forward(variables, pixels)
-      shown = dict(output.attention) if with_heatmaps else {}
-      return _heatmaps(output, frames), shown
+    def output_of(crop, network):
+      output = network(variables, color.normalize(crop, mean=mean, std=std))
+      return _heatmaps(output, frames), output.attention
 
-    crops = [_crop(batch["images"], scales.index(s), m) for s, m in passes]
-    found = dict(zip(passes, _each(maps_of, crops), strict=True))
-    maps = {which: heatmaps for which, (heatmaps, _) in found.items()}
+    def maps_of(crop):
+      return output_of(crop, forward)[0]
+
+    images, attention = batch["images"], {}
+    crops = [_crop(images, scales.index(s), m) for s, m in passes]
+    found = _each(maps_of, crops, most=2 - len(shown))
+    maps = dict(zip(passes, found, strict=True))
+    if with_heatmaps:
+      maps[_SHOWN], attention = output_of(
+        _crop(images, scales.index(1.0), False), shown_forward or forward
+      )
     merged = [_merged(way, maps, frames, permutation) for way in ways]
     decoded = [
       way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
@@ -131,8 +142,8 @@ def make_predict(
     }
     if with_heatmaps:
       result["heatmaps"] = merged[0]
-      for name, attention in found[_SHOWN][1].items():
-        result[f"{ATTENTION}{name}"] = attention.astype(jnp.float32)
+      for name, values in attention.items():
+        result[f"{ATTENTION}{name}"] = values.astype(jnp.float32)
     return result
 
   return predict
@@ -143,12 +154,11 @@ def _crop(images, index: int, is_mirrored: bool):
   return crop[:, :, ::-1] if is_mirrored else crop
 
 
-def _each(function: Callable, crops: Sequence[Any]) -> Sequence[Any]:
-  """The function of every crop; more than two share one compiled network."""
-  if len(crops) <= 2:
+def _each(function: Callable, crops: Sequence[Any], most: int) -> Sequence[Any]:
+  """The function of every crop; more than `most` share a compiled network."""
+  if len(crops) <= most:
     return [function(crop) for crop in crops]
-  stacked = jax.lax.map(function, jnp.stack(crops))
-  return [jax.tree.map(lambda x, i=i: x[i], stacked) for i in range(len(crops))]
+  return list(jax.lax.map(function, jnp.stack(crops)))
 
 
 def _merged(

@@ -34,7 +34,12 @@ def _forward(variables, images):
 
 
 def _make(
-  *ways, forward=_forward, frames=FRAMES, with_heatmaps=False, **changes
+  *ways,
+  forward=_forward,
+  frames=FRAMES,
+  with_heatmaps=False,
+  shown_forward=None,
+  **changes,
 ):
   """One way with `changes`, unless ways are given."""
   changes.setdefault("decoder", decode.argmax)
@@ -46,6 +51,7 @@ def _make(
     mean=MEAN,
     std=STD,
     with_heatmaps=with_heatmaps,
+    shown_forward=shown_forward,
   )
 
 
@@ -256,6 +262,36 @@ def test_attention_shown_is_that_of_the_crop_as_it_is(scales, flip_test):
   )
   without = _make(way, with_heatmaps=True)(WEIGHTS, _on_device(batch))
   np.testing.assert_allclose(got["heatmaps"], without["heatmaps"], atol=1e-6)
+
+
+def _loop_outputs(jaxpr):
+  """Shapes of what its loops, which lax.map becomes, leave behind."""
+  (scan,) = [e for e in jaxpr.eqns if e.primitive.name == "scan"]
+  return [tuple(v.aval.shape) for v in scan.outvars]
+
+
+@pytest.mark.parametrize("scales", [(0.5, 1.0), (0.5, 1.0, 2.0), (0.5, 2.0)])
+def test_only_the_crop_shown_has_its_attention_computed(scales):
+  way = predict.TestTime(decode.argmax, True, scales)
+  batch = _pyramid_batch(predict.scales_of([way]), num=3)
+  run = _make(
+    way, with_heatmaps=True, forward=_forward, shown_forward=_attending
+  )
+  others = 2 * len(scales) - (1.0 in scales)
+  jaxpr = jax.make_jaxpr(run)(WEIGHTS, _on_device(batch)).jaxpr
+  assert _loop_outputs(jaxpr) == [(others, 3, 8, 6, 3)]  # heatmaps alone
+  jaxpr = jax.make_jaxpr(_make(way, with_heatmaps=True, forward=_attending))(
+    WEIGHTS, _on_device(batch)
+  ).jaxpr
+  assert _loop_outputs(jaxpr) == [(others, 3, 8, 6, 3)]
+  got = run(WEIGHTS, _on_device(batch))
+  plain = _normalized(batch["images"][:, predict.scales_of([way]).index(1.0)])
+  np.testing.assert_allclose(
+    got["attention/part"], plain[:, ::2, ::2], atol=1e-5
+  )
+  without = _make(way)(WEIGHTS, _on_device(batch))
+  for key, value in without.items():
+    np.testing.assert_allclose(got[key], value, rtol=1e-6, atol=1e-6)
 
 
 def test_attention_stays_on_the_device_unless_asked_for():
