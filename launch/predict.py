@@ -108,7 +108,9 @@ def main() -> None:
       "they are stored; people who lie on their side are not found well",
       flush=True,
     )
-  folder = make_folder(output, experiment, pictures)
+  folder = make_folder(
+    output, experiment, pictures, with_attention=_ATTENTION.value
+  )
   found = _predictions(experiment, pictures, variables, folder)
   folder.write_results(found)
   num_pictures = folder.write_pictures(found)

@@ -1,10 +1,11 @@
 """What launch.predict leaves behind: results, skeletons, attention."""
 
+import collections
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ class Folder:
 
   Attributes:
     names: what the files of each picture begin with.
+    counts: of the people in each picture.
     numbers: of each row of the table, counted in its picture from 1.
   """
 
@@ -35,6 +37,7 @@ class Folder:
   experiment: Experiment
   pictures: Pictures
   names: tuple[str, ...]
+  counts: np.ndarray
   numbers: np.ndarray
 
   def write_attention(
@@ -47,11 +50,7 @@ class Folder:
       crop: [H, W, 3] uint8, what the network saw.
       maps: by name, and the heatmaps' (height, width).
     """
-    frames = self.experiment.frames
-    image = self.pictures.dataset.people.image_index[row]
-    who = self.names[image]
-    if self._people_in(image) > 1:
-      who += f"_{self.numbers[row]}"
+    frames, who = self.experiment.frames, self.who(row)
     sheet = draw_attention.attention_sheet(
       crop,
       maps,
@@ -60,7 +59,13 @@ class Folder:
       map_hw=tuple(frames.map_hw),
       title=f"{who}: where the network looks",
     )
-    self._write(f"{who}_attention.jpg", jpeg(sheet))
+    self._write(_sheet_name(who), jpeg(sheet))
+
+  def who(self, row: int) -> str:
+    """The picture's name, of several people in it with the row's number."""
+    image = self.pictures.dataset.people.image_index[row]
+    number = f"_{self.numbers[row]}" if self.counts[image] > 1 else ""
+    return self.names[image] + number
 
   def write_pictures(self, found: Predictions) -> int:
     """NAME.jpg of every picture with somebody in it; how many these are.
@@ -68,14 +73,14 @@ class Folder:
     Args:
       found: with rows of the table for person_ids.
     """
-    people = self.pictures.dataset.people
-    rows = found.person_ids
-    images = np.unique(people.image_index[rows]).tolist()
+    image_of = self.pictures.dataset.people.image_index[found.person_ids]
+    order = np.argsort(image_of, kind="stable")
+    images, starts = np.unique(image_of[order], return_index=True)
     progress = ProgressBar("drawing", "pictures")
-    for done, image in enumerate(images, 1):
-      its = np.flatnonzero(people.image_index[rows] == image)
+    of_each = zip(images.tolist(), np.split(order, starts[1:]), strict=True)
+    for done, (image, its) in enumerate(of_each, 1):
       drawn = self._drawn(image, found.select(its))
-      self._write(f"{self.names[image]}.jpg", jpeg(drawn))
+      self._write(_picture_name(self.names[image]), jpeg(drawn))
       progress(done, len(images))
     return len(images)
 
@@ -98,9 +103,6 @@ class Folder:
       entry["number"] = int(self.numbers[row])
     self._write("predictions.json", (json.dumps(entries) + "\n").encode())
 
-  def _people_in(self, image: int) -> int:
-    return int((self.pictures.dataset.people.image_index == image).sum())
-
   def _drawn(self, image: int, found: Predictions) -> np.ndarray:
     """The picture, enlarged if it is small, with its people."""
     dataset = self.pictures.dataset
@@ -121,7 +123,7 @@ class Folder:
         hidden=score < MIN_KEYPOINT_SCORE,
         width=float(np.clip(factor * box[2:].max() / 110, 2, 6)),
       )
-    if self._people_in(image) > 1:
+    if self.counts[image] > 1:
       for row, pair in zip(found.person_ids, corners, strict=True):
         _label(picture, str(self.numbers[row]), pair[0])
     return picture
@@ -134,41 +136,74 @@ class Folder:
 
 
 def make_folder(
-  path: pathlib.Path, experiment: Experiment, pictures: Pictures
+  path: pathlib.Path,
+  experiment: Experiment,
+  pictures: Pictures,
+  *,
+  with_attention: bool = False,
 ) -> Folder:
   """The folder, made if it is not there.
 
+  Args:
+    with_attention: whether everybody's attention will be written.
   Raises:
     ConfigError: if the pictures themselves would be overwritten, or two
       files would have one name.
   """
   people, source = pictures.dataset.people, pictures.dataset.images
-  names = _names(people.image_names)
   if path.resolve() == pathlib.Path(source.root).resolve():
     raise ConfigError(
       f"--output={path} is where the pictures lie, which would be "
       "overwritten: give another folder"
     )
-  path.mkdir(parents=True, exist_ok=True)
+  counts = np.bincount(people.image_index, minlength=len(people.image_names))
   first = np.searchsorted(people.image_index, people.image_index)
   numbers = np.arange(len(people)) - first + 1
-  return Folder(path, experiment, pictures, names, numbers)
+  names = _names(people.image_names)
+  folder = Folder(path, experiment, pictures, names, counts, numbers)
+  _check_files(folder, with_attention)
+  path.mkdir(parents=True, exist_ok=True)
+  return folder
 
 
 def _names(image_names: tuple[str, ...]) -> tuple[str, ...]:
   """Stems; where two pictures share one, whole names without their dots."""
   stems = [pathlib.PurePath(name).stem for name in image_names]
-  names = tuple(
-    stem if stems.count(stem) == 1 else name.replace(".", "_")
+  uses = collections.Counter(stems)
+  return tuple(
+    stem if uses[stem] == 1 else name.replace(".", "_")
     for stem, name in zip(stems, image_names, strict=True)
   )
-  twice = [n for n in names if f"{n}_attention" in names or names.count(n) > 1]
-  if twice:
-    raise ConfigError(
-      f"--input: what is written for {twice[0]!r} would have the name of "
-      "another picture's: rename one of them"
-    )
-  return names
+
+
+def _picture_name(name: str) -> str:
+  return f"{name}.jpg"
+
+
+def _sheet_name(who: str) -> str:
+  return f"{who}_attention.jpg"
+
+
+def _check_files(folder: Folder, with_attention: bool) -> None:
+  """Refuses two files of one name, of all that may be written."""
+  source_of: dict[str, str] = {}
+  for file, source in _files(folder, with_attention):
+    if file in source_of:
+      raise ConfigError(
+        f"--input: {file} would be written for {source_of[file]} and for "
+        f"{source}: rename one of these pictures"
+      )
+    source_of[file] = source
+
+
+def _files(folder: Folder, with_attention: bool) -> Iterable[tuple[str, str]]:
+  """Name of each file, and of the picture that it is written for."""
+  people = folder.pictures.dataset.people
+  for image in np.flatnonzero(folder.counts):
+    yield _picture_name(folder.names[image]), people.image_names[image]
+  if with_attention:
+    for row, image in enumerate(people.image_index):
+      yield _sheet_name(folder.who(row)), people.image_names[image]
 
 
 def _enlarged(picture: np.ndarray) -> tuple[np.ndarray, float]:

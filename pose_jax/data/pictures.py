@@ -213,14 +213,16 @@ def _ids_in_file(
   first_free = int(ids.max(initial=0)) + 1
   image_ids = first_free + np.arange(len(row_of), dtype=np.int64)
   known: dict[int, int] = {}
+  found: set[int] = set()
   for place, (number, name) in enumerate(zip(ids.tolist(), names, strict=True)):
     row = row_of.get(pathlib.PurePath(name).name)
     if row is None:
       continue
-    if row in known.values() or number in known:
+    if row in found or number in known:
       fault = f"has file_name {name!r}, and so has an image before it"
       raise entries.faulty(images, "image", place, fault, path)
     known[number] = row
+    found.add(row)
     image_ids[row] = number
   return image_ids, known
 

@@ -1,5 +1,6 @@
 """What predictions are written as, without a network."""
 
+import dataclasses
 import json
 import types
 
@@ -120,8 +121,73 @@ def test_nothing_is_overwritten(tmp_path):
   pictures = pictures_of(tmp_path / "in")
   with pytest.raises(ConfigError, match="would be overwritten"):
     make_folder(tmp_path / "out" / ".." / "in", EXPERIMENT, pictures)
-  names = ("a.jpg", "a_attention.jpg")
-  with pytest.raises(ConfigError, match="'a' would have the name of another"):
-    make_folder(
-      tmp_path / "out", EXPERIMENT, pictures_of(tmp_path / "other", names)
-    )
+
+
+@pytest.mark.parametrize(
+  "names, boxes, file",
+  [
+    (("a.jpg", "a_attention.jpg"), (), "a_attention.jpg"),
+    # Two people in a, one in a_1.
+    (("a.jpg", "a_1.jpg"), (1, 1, 2), "a_1_attention.jpg"),
+    (("a.jpg", "a_2_attention.jpg"), (1, 1, 2), "a_2_attention.jpg"),
+  ],
+)
+def test_no_two_files_have_one_name(tmp_path, names, boxes, file):
+  boxes = [(i, [10, 10 * n, 50, 60]) for n, i in enumerate(boxes)]
+  pictures = pictures_of(tmp_path / "in", names, boxes)
+  out = tmp_path / "out"
+  with pytest.raises(
+    ConfigError, match=f"{file} would be written for .*: rename one of"
+  ) as caught:
+    make_folder(out, EXPERIMENT, pictures, with_attention=True)
+  assert all(name in str(caught.value) for name in names)
+  assert not out.exists()
+  folder = make_folder(out, EXPERIMENT, pictures)
+  folder.write_pictures(predicted(pictures))
+  assert len(list(out.iterdir())) == 2
+
+
+def test_names_made_longer_are_not_another_pictures(tmp_path):
+  pictures = pictures_of(tmp_path / "in", ("a.jpg", "a.png", "a_png.jpg"))
+  with pytest.raises(ConfigError, match="a_png.jpg would be written for a.png"):
+    make_folder(tmp_path / "out", EXPERIMENT, pictures)
+
+
+def test_pictures_that_get_no_file_stand_in_nobodys_way(tmp_path):
+  names = ("a.jpg", "a_1.jpg", "a_1_attention.jpg")
+  boxes = [(1, [10, 10, 50, 60]), (1, [90, 10, 50, 60])]
+  pictures = pictures_of(tmp_path / "in", names, boxes)
+  folder = make_folder(
+    tmp_path / "out", EXPERIMENT, pictures, with_attention=True
+  )
+  assert folder.counts.tolist() == [2, 0, 0]
+
+
+def test_as_many_pictures_as_coco_has_take_seconds(tmp_path):
+  """Anything that looked through all pictures for each would take hours."""
+  few, count = pictures_of(tmp_path / "in", ("0.jpg",)), 118_000
+  rows, dataset = np.zeros(count, int), few.dataset
+  people = dataclasses.replace(
+    dataset.people.select(rows[:0]),
+    image_names=tuple(f"{i:012}.jpg" for i in range(count)),
+    image_ids=np.arange(count),
+    image_hw=dataset.people.image_hw[rows],
+  )
+  images = dataclasses.replace(dataset.images, names=people.image_names)
+  dataset = dataclasses.replace(dataset, people=people, images=images)
+  content = {
+    "images": [
+      {"id": i, "file_name": name} for i, name in enumerate(people.image_names)
+    ],
+    "annotations": [
+      {"id": i, "image_id": i // 2, "bbox": [1, 2, 30, 40], "category_id": 1}
+      for i in range(2 * count)
+    ],
+  }
+  path = tmp_path / "boxes.json"
+  path.write_text(json.dumps(content))
+  pictures = with_boxes(dataclasses.replace(few, dataset=dataset), path)
+  folder = make_folder(
+    tmp_path / "out", EXPERIMENT, pictures, with_attention=True
+  )
+  assert len(folder.names) == count and folder.who(5) == "000000000002_2"
