@@ -3,6 +3,7 @@
 Every wrong key and value is found in one go, each with what would be right.
 """
 
+import inspect
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -140,17 +141,32 @@ def _keys(given: Mapping, wanted: Mapping, prefix: str) -> Iterator[str]:
     if key not in given:
       yield f"config lacks {prefix}{key}"
     elif key == "model" and _is_other_network(given[key], default):
-      # Its factory knows its keys, see _together; attention is everybody's.
-      if "attention" in given[key]:
-        attention = given[key].attention, default.attention
-        yield from _section(*attention, "model.attention")
+      yield from _other_network(given[key], default)
     elif isinstance(default, ConfigDict):
       yield from _section(given[key], default, f"{prefix}{key}")
-    elif default is not None and not _is_like(given[key], default):
-      yield (
-        f"{prefix}{key} is {given[key]!r}: it must be like {default!r}, the "
-        "default"
-      )
+    else:
+      yield from _value(given[key], default, f"{prefix}{key}")
+
+
+def _other_network(model: ConfigDict, base_model: ConfigDict) -> Iterator[str]:
+  """Values that are not like the defaults of the network's factory.
+
+  Keys that it does not have it names itself, see `_together`, and those left
+  out keep its defaults; attention is everybody's.
+  """
+  arguments = inspect.signature(MODELS[model.name]).parameters
+  for key, value in model.items():
+    if key == "attention":
+      yield from _section(value, base_model.attention, "model.attention")
+    elif (
+      key in arguments and arguments[key].default is not inspect.Parameter.empty
+    ):
+      yield from _value(value, arguments[key].default, f"model.{key}")
+
+
+def _value(given: Any, default: Any, path: str) -> Iterator[str]:
+  if default is not None and not _is_like(given, default):
+    yield f"{path} is {given!r}: it must be like {default!r}, the default"
 
 
 def _section(given: Any, wanted: ConfigDict, path: str) -> Iterator[str]:

@@ -5,14 +5,12 @@ import json
 import pathlib
 
 import pytest
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from configs import base
 from launch.check import check_config
 from launch.config_file import config_files
 from launch.mistakes import ConfigError
-from pose_jax.models import MODELS
 
 ROOT = pathlib.Path(__file__).parents[2]
 NAMES = [
@@ -303,38 +301,3 @@ def test_only_the_data_sets_that_are_opened_need_a_folder():
     check_config(config)
   config.data.eval.root = "somewhere"
   check_config(config, parts=("eval",))
-
-
-class Tiny(nn.Module):
-  channels: int
-
-  def map_hw(self, crop_hw):
-    return crop_hw[0] // 4, crop_hw[1] // 4
-
-
-def test_another_network_brings_its_own_keys(monkeypatch):
-  def make_tiny(num_keypoints, *, channels=4):
-    if channels < 1:
-      raise ValueError("channels must be at least 1")
-    return Tiny(channels)
-
-  monkeypatch.setitem(MODELS, "tiny", make_tiny)
-  config = drawn()
-  with config.unlocked():
-    config.model = ConfigDict(dict(name="tiny", channels=8))
-  check_config(config)
-  with config.unlocked():
-    config.model.attention = base.get_config().model.attention
-    config.model.attention.crf_stepz = 3
-  with pytest.raises(
-    ConfigError, match="no key model.attention.crf_stepz: did you mean crf_st"
-  ):
-    check_config(config)
-  with config.unlocked():
-    config.model = ConfigDict(dict(name="tiny", attention=3))
-  with pytest.raises(ConfigError, match="model.attention is 3: it must be a s"):
-    check_config(config)
-  with config.unlocked():
-    config.model = ConfigDict(dict(name="tiny", chanels=8))
-  with pytest.raises(ConfigError, match="no option 'chanels'.*'channels'"):
-    check_config(config)
