@@ -1,6 +1,7 @@
 """What a config says of its data is checked before a file of it is opened."""
 
-from collections.abc import Iterator, Mapping
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -28,18 +29,21 @@ def data_mistakes(config: ConfigDict, parts: tuple[str, ...]) -> Iterator[str]:
     yield f"data.skeleton: {error}"
   else:
     yield from _half_bodies(config.data.augmentation, skeleton)
+  opened = {}
   for part in parts:
     section = config.data[part].to_dict()
     try:
       members = member_sections(section)
       parse_keypoint_map(section["keypoint_map"])
-      parse_portion(section["portion"])
+      opened[part] = members, parse_portion(section["portion"])
     except ValueError as error:
       yield f"data.{part}: {error}"
       continue
     for member in members:
       yield from (f"data.{part}.{m}" for m in _member(member, part))
     yield from _weights(section["weights"], len(members), part)
+  if {"train", "eval"} <= set(opened):
+    yield from _shared_images(opened["train"], opened["eval"])
 
 
 def _half_bodies(augmentation: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
@@ -76,6 +80,46 @@ def _member(section: Mapping[str, Any], part: str) -> Iterator[str]:
       f"root must be the folder of the data set: --config.data.{part}.root="
       "FOLDER; or data_dir the folder that launch.prepare was given"
     )
+
+
+_Opened = tuple[Sequence[Mapping[str, Any]], tuple[int, int] | None]
+
+
+def _shared_images(train: _Opened, evaluated: _Opened) -> Iterator[str]:
+  """Why portions of one data set would not keep the parts' images apart."""
+  (members, portion), (others, other) = train, evaluated
+  has_portions = portion is not None or other is not None
+  if not has_portions or _images_of(members) != _images_of(others):
+    return
+  seeds = [sections[0]["seed"] for sections in (members, others)]
+  if portion and other and seeds[0] != seeds[1]:
+    yield (
+      f"data.train.seed is {seeds[0]} and data.eval.seed {seeds[1]}, but only "
+      "portions that one seed draws have no image of a data set in common: "
+      "give both the same seed"
+    )
+  elif not (portion and other) or (
+    max(portion[0], other[0]) < min(portion[1], other[1])
+  ):
+    yield (
+      f"data.train.portion is {portion or ()} and data.eval.portion "
+      f"{other or ()} of one data set (() is all of it): images that are "
+      "trained on would be measured on; take portions that do not overlap"
+    )
+
+
+def _images_of(members: Sequence[Mapping[str, Any]]) -> list[tuple]:
+  """What decides which images there are, of each data set that is joined."""
+  found = []
+  for section in members:
+    name, keys = section["name"], ["root", "data_dir", "annotations", "split"]
+    if name == "drawn":
+      keys[2:] = "num_images", "seed"
+    elif name == "coco" and not section.get("data_dir"):
+      del keys[3]  # the file alone decides
+    values = [section.get(key) or "" for key in keys]
+    found.append((name, *(str(pathlib.PurePath(str(v))) for v in values)))
+  return found
 
 
 def _weights(weights: tuple, num_sets: int, part: str) -> Iterator[str]:

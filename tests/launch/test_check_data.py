@@ -97,6 +97,70 @@ def test_a_portion_is_two_places_in_the_order(portion):
   check_config(config)
 
 
+def one_set(train, evaluated, **changes):
+  """Both parts' portion and seed, of one data set but for the changes."""
+  config = config_with()
+  for part, (portion, seed) in (("train", train), ("eval", evaluated)):
+    config.data[part].update(
+      **dict(name="coco", root="COCO", split="a", annotations="people.json"),
+      **dict(portion=portion, seed=seed),
+    )
+  config.data.eval.update(**changes)
+  return config
+
+
+@pytest.mark.parametrize(
+  "train, evaluated, sentence",
+  [
+    (
+      ((0, 80), 0),
+      ((80, 90), 1),
+      "data.train.seed is 0 and data.eval.seed 1, .* give both the same seed",
+    ),
+    (
+      ((0, 80), 3),
+      ((79, 90), 3),
+      r"portion is \(0, 80\) and data.eval.portion \(79, 90\) of one data set",
+    ),
+    (((50, 60), 3), ((0, 90), 3), "take portions that do not overlap"),
+    (((), 0), ((0, 5), 3), r"portion is \(\) and data.eval.portion \(0, 5\)"),
+    (((0, 5), 3), ((), 3), r"\(0, 5\) and data.eval.portion \(\) of one data"),
+  ],
+)
+def test_portions_of_one_set_must_not_overlap(train, evaluated, sentence):
+  config = one_set(train, evaluated)
+  with pytest.raises(ConfigError, match=sentence):
+    check_config(config)
+  check_config(config, parts=("eval",))
+  config.data.eval.update(split="b", root="COCO/")  # the file has its images
+  with pytest.raises(ConfigError, match=sentence):
+    check_config(config)
+
+
+def test_portions_that_share_no_image_are_right():
+  check_config(one_set(((0, 80), 3), ((80, 90), 3)))
+  check_config(one_set(((), 3), ((), 3)))  # nobody asked for portions
+  overlap = ((0, 80), 3), ((0, 80), 4)
+  check_config(one_set(*overlap, annotations="others.json"))
+  check_config(one_set(*overlap, name="mpii"))
+  config = one_set(*overlap)
+  for part in ("train", "eval"):
+    config.data[part].update(name="drawn", num_images=90)
+  check_config(config)  # seeds draw other people
+  config.data.eval.seed = 3
+  with pytest.raises(ConfigError, match="take portions that do not overlap"):
+    check_config(config)
+
+
+def test_portions_of_joined_sets_are_compared_whole():
+  joined = dict(name="coco+lsp", split="a+train", annotations="a.json+")
+  config = one_set(((0, 80), 3), ((60, 90), 3), **joined)
+  check_config(config)
+  config.data.train.update(**joined)
+  with pytest.raises(ConfigError, match="take portions that do not overlap"):
+    check_config(config)
+
+
 def test_half_bodies_need_two_halves_and_enough_keypoints():
   config = config_with()
   config.data.augmentation.half_body_probability = 0.3
