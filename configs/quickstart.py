@@ -14,16 +14,22 @@ from ml_collections import ConfigDict
 from configs import base
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def small_on_drawn(name: str, root: str) -> ConfigDict:
+  """Network, pictures, targets and decoding; how long it trains is base's.
+
+  Args:
+    name: of the config.
+    root: folder that the pictures are drawn to.
+  """
   config = base.get_config()
-  config.name = "quickstart"
+  config.name = name
   for section, split, seed, count in (
     (config.data.train, "train", 1, 3600),
     (config.data.eval, "val", 2, 400),
   ):
     section.update(
       name="drawn",
-      root="runs/quickstart/drawn",
+      root=root,
       split=split,
       seed=seed,
       num_images=count,
@@ -33,11 +39,15 @@ def get_config(variant: str = "") -> ConfigDict:
   config.data.augmentation.flip_probability = 0.5
   config.model.update(depth=18, width=16, deconv_filters=(64, 64, 32))
   config.loss.update(sigma_hm=1.0, unbiased=True)
-  config.optimizer.update(learning_rate=1e-2, clip_norm=1.0)
-  config.schedule.update(
-    name="cosine", batch_size=16, num_steps=6200, warmup_steps=200
-  )
-  config.checkpoint.every_steps = 1000
+  config.schedule.update(name="cosine", batch_size=16)
   config.eval.blur_kernel = 3
+  return config
+
+
+def get_config(variant: str = "") -> ConfigDict:
+  config = small_on_drawn("quickstart", "runs/quickstart/drawn")
+  config.optimizer.update(learning_rate=1e-2, clip_norm=1.0)
+  config.schedule.update(num_steps=6200, warmup_steps=200)
+  config.checkpoint.every_steps = 1000
   config.log.every_steps = 310
   return base.finish(config, variant)
