@@ -1,12 +1,12 @@
 """What the stacked hourglass promises, whatever its form."""
 
-import math
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made_hourglass import drawn, shapes
 
 from pose_jax.models import make_model, map_hw
 from pose_jax.skeleton import LSP14, MPII16
@@ -29,33 +29,11 @@ FORMS = pytest.mark.parametrize(
 )
 
 
-def _shapes(config, skeleton=MPII16, hw=(64, 96)):
-  """The module, its variables' and its output's shapes."""
-  model = make_model(config, skeleton)
-  images = jax.ShapeDtypeStruct((1, *hw, 3), jnp.float32)
-  output, variables = jax.eval_shape(
-    model.init_with_output, jax.random.key(0), images
-  )
-  return model, variables, output
-
-
 def _prepare(config):
-  """The module, variables all of whose entries are drawn, images.
-
-  Norms shift up: with these few channels a place might have no ReLU alive.
-  """
-  model, shapes, _ = _shapes(config, LSP14, (32, 64))
+  """The module, variables all of whose entries are drawn, images."""
+  model, variables, _ = shapes(config, LSP14, (32, 64))
   rng = np.random.default_rng(0)
-
-  def draw(path, leaf):
-    if path[-1].key in ("scale", "var"):
-      return jnp.float32(rng.uniform(0.5, 1.5, leaf.shape))
-    if "norm" in path[-2].key and path[-1].key == "bias":
-      return jnp.float32(rng.uniform(0.3, 1.0, leaf.shape))
-    fan_in = math.prod(leaf.shape[:-1]) if leaf.ndim == 4 else 10
-    return jnp.float32(0.4 * rng.standard_normal(leaf.shape) / fan_in**0.5)
-
-  variables = jax.tree_util.tree_map_with_path(draw, shapes)
+  variables = drawn(variables, rng)
   return model, variables, jnp.float32(rng.standard_normal((3, 32, 64, 3)))
 
 
@@ -67,7 +45,7 @@ def _fast(function):
 
 @FORMS
 def test_every_stage_has_a_quarter_of_the_crop(config):
-  model, _, output = _shapes(config)
+  model, _, output = shapes(config)
   assert model.map_hw((64, 96)) == map_hw(config, (64, 96)) == (16, 24)
   assert model.crop_step == {2: 16, 3: 32}[config["depth"]]
   assert [maps.shape for maps in output.stages] == [(1, 16, 24, 16)] * 2
@@ -79,7 +57,7 @@ def test_every_stage_has_a_quarter_of_the_crop(config):
 
 
 def test_attention_reads_the_way_up_and_part_replaces_refined():
-  _, _, output = _shapes(PAPER)
+  _, _, output = shapes(PAPER)
   assert {name: maps.shape[1:] for name, maps in output.attention.items()} == {
     **{
       f"stack{stack}/holistic{level}": shape
@@ -209,7 +187,7 @@ def test_rematerialised_stacks_are_equal_and_keep_less():
 
 
 def test_convolutions_start_as_torchs_do():
-  model, _, _ = _shapes({**TINY, "num_features": 64})
+  model, _, _ = shapes({**TINY, "num_features": 64})
   images = jnp.zeros((1, 16, 16, 3))
   params = _fast(model.init)(jax.random.key(0), images)["params"]
   for path, fan_in in (
@@ -274,4 +252,4 @@ def test_crops_that_cannot_be_halved_are_refused(crop_hw):
   ):
     map_hw(config, crop_hw)
   with pytest.raises(ValueError, match="multiples of 64"):
-    _shapes(config, hw=crop_hw)
+    shapes(config, hw=crop_hw)

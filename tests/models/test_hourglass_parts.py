@@ -1,13 +1,12 @@
 """Parts of the stacked hourglass: sizes by hand, places, compositions."""
 
-import math
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from made_hourglass import drawn, shapes
 
 from pose_jax.models import make_model
 from pose_jax.models.cost import count_parameters
@@ -15,7 +14,7 @@ from pose_jax.models.hourglass_parts import Hourglass, Stack
 from pose_jax.models.layers import BatchNorm, Conv
 from pose_jax.models.resample import max_pool_2x2, upsample_nearest
 from pose_jax.models.residual import HourglassResidual, PreactResidual
-from pose_jax.skeleton import LSP14, MPII16
+from pose_jax.skeleton import LSP14
 
 FULL = {"name": "hourglass"}
 TINY = {**FULL, "num_stacks": 2, "num_features": 8, "depth": 2}
@@ -26,27 +25,9 @@ PARTS = {
 }
 
 
-def _shapes(config, skeleton=MPII16, hw=(64, 64)):
-  """The module, its variables' and its output's shapes."""
-  model = make_model(config, skeleton)
-  images = jax.ShapeDtypeStruct((1, *hw, 3), jnp.float32)
-  output, variables = jax.eval_shape(
-    model.init_with_output, jax.random.key(0), images
-  )
-  return model, variables, output
-
-
-def _drawn(shapes):
-  """Variables of these shapes, all of whose entries are drawn."""
-  rng = np.random.default_rng(0)
-
-  def draw(path, leaf):
-    if path[-1].key in ("scale", "var"):
-      return jnp.float32(rng.uniform(0.5, 1.5, leaf.shape))
-    fan_in = math.prod(leaf.shape[:-1]) if leaf.ndim == 4 else 10
-    return jnp.float32(rng.standard_normal(leaf.shape) / fan_in**0.5)
-
-  return jax.tree_util.tree_map_with_path(draw, shapes)
+def _variables(module, x):
+  shapes = jax.eval_shape(module.init, jax.random.key(0), x)
+  return drawn(shapes, np.random.default_rng(0))
 
 
 # Parameters by hand: kernels and biases of convolutions, two per channel of a
@@ -125,7 +106,7 @@ def test_units_by_hand_and_published_networks():
   ],
 )
 def test_parameters_are_those_counted_by_hand(changes, expected):
-  _, variables, _ = _shapes({**FULL, **changes})
+  _, variables, _ = shapes({**FULL, **changes}, hw=(64, 64))
   assert count_parameters(variables["params"]) == expected
 
 
@@ -151,7 +132,7 @@ def test_hourglass_units_stand_where_the_release_has_them(num_blocks, expected):
     "num_features": 8,
     "num_blocks": num_blocks,
   }
-  _, variables, _ = _shapes({**config, "skip": "hru"})
+  _, variables, _ = shapes({**config, "skip": "hru"}, hw=(64, 64))
   params = variables["params"]["stack0"]["hourglass"]
   for level, kinds in enumerate(expected, start=1):
     units = [
@@ -180,7 +161,7 @@ def _recursive(x, level, unit):
 def test_hourglass_equals_the_recursion():
   module = Hourglass(8, 1, 3, "hru", **PARTS)
   x = jax.random.normal(jax.random.key(0), (2, 16, 8, 8))
-  variables = _drawn(jax.eval_shape(module.init, jax.random.key(0), x))
+  variables = _variables(module, x)
 
   def unit(x, name, further=None):
     kind, index = PreactResidual, 0
@@ -207,7 +188,7 @@ def test_a_stack_hands_on_input_features_and_heatmaps(neck):
     **PARTS,
   )  # fmt: skip
   x = jax.random.normal(jax.random.key(0), (2, 8, 8, 8))
-  variables = _drawn(jax.eval_shape(module.init, jax.random.key(0), x))
+  variables = _variables(module, x)
 
   def part(module, name, x):
     tree = {k: v[name] for k, v in variables.items() if name in v}
