@@ -130,16 +130,7 @@ def make_predict(
         _crop(images, scales.index(1.0), False), shown_forward or forward
       )
     merged = [_merged(way, maps, frames, permutation) for way in ways]
-    decoded = [
-      way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
-    ]
-    img_from_hm = jnp.asarray(batch["img_from_hm"], jnp.float32)
-    result = {
-      "kpts_xy_img": jnp.stack(
-        [geometry.transform(xy, img_from_hm) for xy, _ in decoded], 1
-      ),
-      "score": jnp.stack([score for _, score in decoded], 1),
-    }
+    result = _decoded(ways, merged, batch["img_from_hm"])
     if with_heatmaps:
       result["heatmaps"] = merged[0]
       for name, values in attention.items():
@@ -183,6 +174,24 @@ def _merged(
     return merged[0]
   matrices = [frames.scaled_from_hm(scale) for scale in way.scales]
   return pyramid.merge_scales(merged, matrices)
+
+
+def _decoded(
+  ways: Sequence[TestTime],
+  merged: Sequence[Float[Array, "B h w K"]],
+  img_from_hm: Any,
+) -> dict[str, Array]:
+  """Each way's keypoints in the photograph and their scores."""
+  img_from_hm = jnp.asarray(img_from_hm, jnp.float32)
+  decoded = [
+    way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
+  ]
+  return {
+    "kpts_xy_img": jnp.stack(
+      [geometry.transform(xy, img_from_hm) for xy, _ in decoded], 1
+    ),
+    "score": jnp.stack([score for _, score in decoded], 1),
+  }
 
 
 def _heatmaps(output: Any, frames: geometry.Frames) -> Float[Array, "B h w K"]:
