@@ -197,25 +197,16 @@ def _peaks(
 
   The first row that holds the maximum is found from the row maxima, then the
   column within it: XLA's argmax over a whole map is seven times slower on a
-  CPU. A map with a NaN has a NaN for score and its peak at (0, 0).
+  CPU. Nothing is looked for by its value: where maps are computed on the fly,
+  XLA may compute a pixel twice, and not to the same last bit. A map with a
+  NaN has a NaN for score and its peak at (0, 0).
   """
   row_max_BhK = maps.max(axis=2)
-  # The barrier keeps XLA from reading the maps anew for this maximum.
-  score = jax.lax.optimization_barrier(row_max_BhK).max(axis=1)
-  y = _first_equal(row_max_BhK, score)
+  score = row_max_BhK.max(axis=1)
+  y = row_max_BhK.argmax(axis=1)
   row_BwK = jnp.take_along_axis(maps, y[:, None, None], axis=1)[:, 0]
-  x = _first_equal(row_BwK, score)
-  peak_xy_hm = jnp.stack([x, y], axis=-1)
+  peak_xy_hm = jnp.stack([row_BwK.argmax(axis=1), y], axis=-1)
   return jnp.where((score > 0)[..., None], peak_xy_hm, 0), score
-
-
-def _first_equal(
-  values: Float[Array, "B n K"], wanted: Float[Array, "B K"]
-) -> Int[Array, "B K"]:
-  """First index along the middle axis at which values equal the wanted."""
-  index = jax.lax.broadcasted_iota(jnp.int32, values.shape, 1)
-  index = jnp.where(values == wanted[:, None], index, values.shape[1])
-  return index.min(axis=1)
 
 
 def _patches(

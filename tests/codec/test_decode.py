@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pose_jax.codec import decode
+from pose_jax.ops.sampling import sample_affine
 
 
 def _bumps(center_xy, map_hw=(64, 48), sigma=2.0):
@@ -345,3 +346,20 @@ def test_impossible_choice_of_pixels_is_refused(options, message):
 def test_even_blur_kernel_is_refused():
   with pytest.raises(ValueError, match="odd, positive size, got 10"):
     decode.dark(np.zeros((1, 10, 8, 1), np.float32), blur_kernel=10)
+
+
+@pytest.mark.parametrize("decoder", decode.DECODERS)
+def test_maps_computed_on_the_fly_decode_as_those_that_lie_in_memory(decoder):
+  """XLA computes such pixels more than once, and not to the same last bit."""
+  rng = np.random.default_rng(0)
+  at_xy = rng.uniform(5, 18, (4, 17, 1, 1, 2))
+  y, x = np.mgrid[:32, :24]
+  square = (x - at_xy[..., 0]) ** 2 + (y - at_xy[..., 1]) ** 2
+  maps = jnp.asarray(np.exp(-square / 8).transpose(0, 2, 3, 1), jnp.float32)
+  theta = jnp.asarray([[[[1.01, 0, 0.03], [0, 0.98, -0.02]]]] * 4, jnp.float32)
+  function = decode.DECODERS[decoder]
+  expected, score = function(np.asarray(sample_affine(maps, theta)))
+  fused = jax.jit(lambda maps, theta: function(sample_affine(maps, theta)))
+  kpts_xy_hm, fused_score = fused(maps, theta)
+  np.testing.assert_allclose(kpts_xy_hm, expected, atol=1e-3)
+  np.testing.assert_allclose(fused_score, score, rtol=1e-6)
