@@ -44,6 +44,8 @@ from pose_jax.eval.evaluation import (
 )
 from pose_jax.eval.predictions import of_people
 from pose_jax.eval.record import folder_for, write
+from pose_jax.models import attention_of
+from pose_jax.models.attention_options import without_effect
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.state import abstract_variables
@@ -220,6 +222,8 @@ def _evaluate_checkpoints(
     folder, best_metric=config.checkpoint.best_metric, read_only=True
   )
   like = abstract_variables(experiment.model, tuple(config.data.crop_hw))
+  if idle := without_effect(attention_of(experiment.model)):
+    _say(f"attention: {idle}")
   evaluator = make_evaluator(
     experiment,
     dataset,

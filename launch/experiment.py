@@ -25,7 +25,12 @@ from pose_jax.data.pipeline import (
   steps_per_epoch,
 )
 from pose_jax.geometry import Frames
-from pose_jax.models import make_model, map_hw
+from pose_jax.models import (
+  attention_of,
+  attention_options,
+  make_model,
+  map_hw,
+)
 from pose_jax.models.attention_steps import apply_with_steps
 from pose_jax.models.output import PoseOutput
 from pose_jax.skeleton import Skeleton
@@ -97,6 +102,15 @@ def describe(dataset: Dataset, *, with_boxes: bool = True) -> str:
     + (f", boxes: {people.box_source}; " if with_boxes else "; ")
     + f"{len(left_out)} rows left out"
     + (f" (the first: {left_out[0]})" if left_out else "")
+  )
+
+
+def describe_network(experiment: Experiment, num_parameters: int) -> str:
+  """Name, size and attention of the network, on a line."""
+  attention = attention_options.describe(attention_of(experiment.model))
+  return (
+    f"{experiment.config.model.name}: {num_parameters / 1e6:.2f} M parameters"
+    + (f", attention: {attention}" if attention else "")
   )
 
 

@@ -19,6 +19,7 @@ from launch.experiment import (
   Experiment,
   Plan,
   describe,
+  describe_network,
   fingerprint,
   make_experiment,
   make_plan,
@@ -35,6 +36,8 @@ from launch.same_run import check_same_run
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
 from pose_jax.eval.record import folder_for, write
+from pose_jax.models import attention_of
+from pose_jax.models.attention_options import without_effect
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import CheckpointError, Checkpoints
 from pose_jax.train.logbook import Logbook, write_json
@@ -99,10 +102,12 @@ def _train(
   start_step = int(state.step)
   num_parameters = count_parameters(state.params)
   logbook.say(
-    f"{config.model.name}: {num_parameters / 1e6:.2f} M parameters, on "
+    f"{describe_network(experiment, num_parameters)}, on "
     f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
     f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
   )
+  if idle := without_effect(attention_of(experiment.model)):
+    logbook.say(f"attention: {idle}")
   logbook.say(describe_learning_rate(config, plan))
   if start_step == plan.num_steps:
     logbook.say("this run is at its end; its evaluations lie in its workdir")

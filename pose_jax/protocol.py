@@ -46,6 +46,7 @@ class Protocol:
     num_parameters: trainable parameters.
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
+    attention: which the network has, in words; "" if none or not known.
     reduced_decoding: whether large photographs were decoded at reduced size.
   Raises:
     ValueError: if two fields contradict each other.
@@ -77,6 +78,7 @@ class Protocol:
   num_parameters: int | None = None
   code_version: str = ""
   network: str = ""
+  attention: str = ""
   crop_hw: tuple[int, int] | None = None
   reduced_decoding: bool | None = None
 
@@ -106,6 +108,7 @@ class Protocol:
       ("boxes", self.box_source),
       (BOX_FILE, self.box_file_sha256 and self.box_file_sha256[:12]),
       ("network", self.network or UNKNOWN),
+      ("attention", self.attention),
       ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
       ("decoding", self._decoding_text()),
       ("flip test", self._flip_text()),

@@ -27,6 +27,7 @@ FULL = Protocol(
   num_parameters=34_000_000,
   code_version="0.1",
   network="pose_resnet50",
+  attention="part crf (kernel 7, 3 steps)",
   crop_hw=(256, 192),
 )
 
@@ -46,6 +47,19 @@ def test_dictionary_survives_json():
   assert FULL.to_dict()["scales"] == [0.8, 1.0]  # what JSON gives back
   text = json.dumps(FULL.to_dict(), allow_nan=False)
   assert protocol.from_dict(json.loads(text)) == FULL
+
+
+def test_attention_is_a_row_where_there_is_any():
+  assert ("attention", "part crf (kernel 7, 3 steps)") in FULL.rows()
+  plain = dataclasses.replace(FULL, attention="")
+  assert "attention" not in plain.describe()
+
+
+def test_a_protocol_written_before_a_field_existed_is_read():
+  values = FULL.to_dict()
+  del values["attention"]
+  before = protocol.from_dict(values)
+  assert before == dataclasses.replace(FULL, attention="")
 
 
 def test_every_field_is_in_the_dictionary():

@@ -4,12 +4,13 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pose_jax import protocol as protocol_lib
 from pose_jax.eval import diagnosis_record, pck, table
 from pose_jax.eval.evaluation import Evaluation
 from pose_jax.eval.predictions import from_results
@@ -30,7 +31,7 @@ def folder_for(
   So that another decoder or data set does not overwrite what is there, while
   the same evaluation done again takes its own place.
   """
-  protocols = [evaluation.protocol.to_dict() for evaluation in found]
+  protocols = [evaluation.protocol for evaluation in found]
   number = 1
   while True:
     folder = parent / (name if number == 1 else f"{name}_{number}")
@@ -39,9 +40,19 @@ def folder_for(
       return folder
     there = json.loads(metrics.read_text())
     others = [way["protocol"] for way in there.get("ways", [])]
-    if [there["protocol"], *others] == protocols:
+    if _are_same([there["protocol"], *others], protocols):
       return folder
     number += 1
+
+
+def _are_same(
+  there: Sequence[Mapping[str, Any]], protocols: Sequence[protocol_lib.Protocol]
+) -> bool:
+  """Whether files hold these protocols; older ones lack fields of today."""
+  try:
+    return [protocol_lib.from_dict(values) for values in there] == protocols
+  except ValueError:  # of a version with other fields
+    return False
 
 
 def write(

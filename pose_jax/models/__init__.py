@@ -3,7 +3,8 @@
 `MODELS` names every architecture; a factory takes the number of keypoints and
 the options of a model config as keywords. A factory's module has
 `apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, of
-which the sides of a crop are multiples.
+which the sides of a crop are multiples; one with attention its options in
+`attention`.
 """
 
 import difflib
@@ -13,6 +14,7 @@ from typing import Any
 
 from flax import linen as nn
 
+from pose_jax.models.attention_options import NONE, AttentionOptions
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.skeleton import Skeleton
@@ -49,6 +51,12 @@ def build(model_config: Any, num_keypoints: int) -> nn.Module:
   """Returns the module of a config for a number of keypoints."""
   name, options = read_config(model_config)
   return MODELS[name](num_keypoints, **options)
+
+
+def attention_of(model: nn.Module) -> AttentionOptions:
+  """Returns which attention a network has; none if its module has no such."""
+  attention = getattr(model, "attention", NONE)
+  return attention if isinstance(attention, AttentionOptions) else NONE
 
 
 def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:

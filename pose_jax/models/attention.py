@@ -12,7 +12,6 @@ The read-out is 1x1, so it commutes with a gate on pixels and with sampling:
 w_p (f o Phi_p) = Phi_p o (w_p f). No attended copy of the features is made.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,133 +26,11 @@ from pose_jax.models.attention_maps import (
   SoftmaxMap,
   Transformer,
 )
+from pose_jax.models.attention_options import NONE, AttentionOptions
+from pose_jax.models.attention_options import make_attention as make_attention
 from pose_jax.models.layers import convolve
 from pose_jax.models.resample import upsample_nearest
-from pose_jax.ops.mean_field import MAX_KERNEL_SIZE, STARTS
 from pose_jax.ops.sampling import invert_affine, sample_affine
-
-KINDS = ("none", "softmax", "gaussian", "transformer", "crf")
-
-
-@dataclasses.dataclass(frozen=True)
-class AttentionOptions:
-  """Which attention a network has; `make_attention` checks the values.
-
-  Attributes:
-    holistic, refined, part: some of KINDS.
-    levels: how many of the pyramid's finest levels `holistic` reads; 0: all.
-    summary_size: kernel of the convolution to softmax's and the random
-      field's summary map.
-    crf_*: see `attention_maps.CrfMap`.
-    gaussian_*: see `attention_maps.GaussianMap`.
-    transformer_grid: see `attention_maps.Transformer`.
-  """
-
-  holistic: str = "none"
-  refined: str = "none"
-  part: str = "none"
-  levels: int = 0
-  summary_size: int = 3
-  crf_kernel_size: int = 3
-  crf_steps: int = 3
-  crf_start: str = "unary_conv"
-  crf_keep_unary: bool = True
-  crf_bias: bool = True
-  crf_damping: float | int = 0.0
-  crf_shared: bool = False
-  crf_separable: bool = False
-  crf_constant_memory: bool = False
-  gaussian_count: int = 0
-  gaussian_grid: int = 1
-  transformer_grid: int = 4
-
-
-NONE = AttentionOptions()
-
-
-def make_attention(
-  options: Mapping[str, Any] | None = None, *, num_levels: int
-) -> AttentionOptions:
-  """Returns the options of a config's section, checked.
-
-  Args:
-    options: some of AttentionOptions' fields; None: no attention.
-    num_levels: of the network's pyramid.
-  Raises:
-    ValueError: naming the value that is wrong, or why a combination makes no
-      sense.
-  """
-  known = [field.name for field in dataclasses.fields(AttentionOptions)]
-  given = dict(options.items()) if options is not None else {}
-  for name in given:
-    if name not in known:
-      raise ValueError(
-        f"attention has no option {name!r} (its options: {', '.join(known)})"
-      )
-  attention = AttentionOptions(**given)
-  _check_values(attention)
-  _check_combination(attention, num_levels)
-  return attention
-
-
-def _check_values(a: AttentionOptions) -> None:
-  for place in ("holistic", "refined", "part"):
-    if getattr(a, place) not in KINDS:
-      raise ValueError(
-        f"attention.{place} must be one of {', '.join(KINDS)}, got "
-        f"{getattr(a, place)!r}"
-      )
-  if a.crf_start not in STARTS:
-    raise ValueError(
-      f"attention.crf_start must be one of {', '.join(STARTS)}, got "
-      f"{a.crf_start!r}"
-    )
-  for name in ("summary_size", "crf_kernel_size"):
-    size = getattr(a, name)
-    if size % 2 == 0 or not 1 <= size <= MAX_KERNEL_SIZE:
-      raise ValueError(
-        f"attention.{name} must be odd, from 1 to {MAX_KERNEL_SIZE}, got {size}"
-      )
-  for name, least in (
-    ("levels", 0),
-    ("crf_steps", 1),
-    ("gaussian_count", 0),
-    ("gaussian_grid", 1),
-    ("transformer_grid", 1),
-  ):
-    if getattr(a, name) < least:
-      raise ValueError(
-        f"attention.{name} must be at least {least}, got {getattr(a, name)}"
-      )
-  if not 0 <= a.crf_damping < 1:
-    raise ValueError(
-      "attention.crf_damping must be from 0 to below 1 (at 1 nothing would "
-      f"ever change), got {a.crf_damping}"
-    )
-
-
-def _check_combination(a: AttentionOptions, num_levels: int) -> None:
-  if a.levels > num_levels:
-    raise ValueError(
-      f"attention.levels is {a.levels}, but the network's pyramid has "
-      f"{num_levels}: take at most as many, or 0 for all"
-    )
-  if a.levels and a.holistic == "none":
-    raise ValueError(
-      f"attention.levels is {a.levels}, but attention.holistic, which alone "
-      "reads levels, is 'none': leave levels at 0, or set holistic"
-    )
-  if a.refined != "none" and a.holistic == "none":
-    raise ValueError(
-      f"attention.refined is {a.refined!r} without attention.holistic: the "
-      "refined map is read from features that holistic attention has gone "
-      "over; set holistic too, or use refined's kind as holistic"
-    )
-  if a.refined == a.holistic == "transformer":
-    raise ValueError(
-      "attention.holistic and attention.refined are both 'transformer': two "
-      "affine maps in a row are one; leave refined at 'none'"
-    )
 
 
 @struct.dataclass

@@ -16,7 +16,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.attention import (
+from pose_jax.models.attention_options import (
   NONE,
   AttentionOptions,
   make_attention,

@@ -11,7 +11,8 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.attention import AttentionOptions, PoseHead
+from pose_jax.models.attention import PoseHead
+from pose_jax.models.attention_options import AttentionOptions
 from pose_jax.models.resample import max_pool_2x2, upsample_nearest
 from pose_jax.models.residual import HourglassResidual, PreactResidual
 

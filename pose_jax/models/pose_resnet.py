@@ -15,10 +15,10 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.attention import (
+from pose_jax.models.attention import PoseHead
+from pose_jax.models.attention_options import (
   NONE,
   AttentionOptions,
-  PoseHead,
   make_attention,
 )
 from pose_jax.models.layers import BatchNorm, Conv, Deconv

@@ -117,6 +117,21 @@ def test_all_ways_are_written_and_the_table_shows_where_they_differ(
   assert record.folder_for(tmp_path, "e", found[:1]).name == "e_2"
 
 
+def test_a_folder_of_an_older_version_is_recognised(make_people, tmp_path):
+  found = run(make_people(3))
+  file = record.write([found], tmp_path / "e") / "metrics.json"
+  metrics = json.loads(file.read_text())
+  del metrics["protocol"]["attention"]
+  file.write_text(json.dumps(metrics))
+  assert record.folder_for(tmp_path, "e", [found]).name == "e"
+  other = dataclasses.replace(PROTOCOL, attention="part crf")
+  found = dataclasses.replace(found, protocol=other)
+  assert record.folder_for(tmp_path, "e", [found]).name == "e_2"
+  metrics["protocol"]["of_tomorrow"] = 1
+  file.write_text(json.dumps(metrics))
+  assert record.folder_for(tmp_path, "e", [found]).name == "e_2"
+
+
 def test_files_of_boxes_with_one_name_are_told_apart_by_their_hash(make_people):
   people = make_people(3)
   found = run(people)

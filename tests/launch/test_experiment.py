@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from launch.experiment import (
   describe,
+  describe_network,
   make_experiment,
   make_forward,
   make_target,
@@ -50,3 +51,14 @@ def test_a_portion_is_told_with_its_pictures_of_people(tmp_path):
   nobody = dataset.people.image_index != 0
   fewer = dataclasses.replace(dataset, people=dataset.people.select(nobody))
   assert "people in 1 of 2 pictures, boxes" in describe(fewer)
+
+
+def test_a_network_is_told_with_its_attention():
+  plain = importlib.import_module("configs.quickstart").get_config("debug")
+  line = describe_network(make_experiment(plain), 201_000)
+  assert line == "pose_resnet: 0.20 M parameters"
+  plain.model.attention.update(part="crf", crf_kernel_size=7)
+  line = describe_network(make_experiment(plain), 201_000)
+  assert line.endswith("parameters, attention: part crf (kernel 7, 3 steps)")
+  # A module without attention of its own.
+  assert describe_network(experiment(), 0) == "pose_resnet: 0.00 M parameters"

@@ -130,3 +130,12 @@ def test_suppression_takes_the_area_of_the_box_or_of_what_is_cropped(plan_of):
   padded = width * width * crop_h / crop_w * experiment.frames.padding**2
   np.testing.assert_allclose(areas[False], w * h)
   np.testing.assert_allclose(areas[True], padded)
+
+
+def test_the_networks_attention_is_in_the_protocol(pictures, tmp_path):
+  config = _config(pictures)
+  config.model.attention.update(holistic="softmax")
+  experiment = make_experiment(config)
+  dataset = open_part(experiment, "eval", tmp_path)
+  protocol = make_protocol(experiment, dataset, 7)
+  assert protocol.attention == "holistic softmax"

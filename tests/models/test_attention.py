@@ -8,12 +8,8 @@ import literal_attention as literal
 import numpy as np
 import pytest
 
-from pose_jax.models.attention import (
-  KINDS,
-  NONE,
-  AttentionOptions,
-  PoseHead,
-)
+from pose_jax.models.attention import PoseHead
+from pose_jax.models.attention_options import KINDS, NONE, AttentionOptions
 
 SIZES = ((6, 4), (12, 8))
 CHANNELS = (3, 5)
