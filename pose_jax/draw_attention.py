@@ -68,7 +68,8 @@ def attention_sheet(
   steps; of a network of several stages those of the last stage that has it.
 
   Args:
-    maps: of one person, see the head of this file.
+    maps: of one person, see the head of this file; of steps alone there are
+      only these.
     hm_from_crop: Frames.hm_from_crop.
     map_hw: of the heatmaps. Smaller maps are enlarged to it (nearest), as the
       network does.
@@ -78,23 +79,30 @@ def attention_sheet(
   """
   view = _View(crop, skeleton, hm_from_crop, map_hw)
   stages = _stages({k: v for k, v in maps.items() if not k.endswith(STEPS)})
-  if not stages:
+  steps = _last({k: v for k, v in maps.items() if k.endswith(STEPS)})
+  if not maps:
     raise ValueError("maps is empty: this network has no attention to draw")
   parts = [_heading(title)] if title else []
   parts.append(text_strip(_COLORS, _WIDTH, color=SOFT))
+  is_one = len(_stages(maps)) == 1
+  which = "" if is_one else ", of the last stage that has the map"
   for stage, its in stages.items():
     if stage:
       parts.append(_heading(f"Stage {stage}"))
     parts += _galleries(view, its)
-  steps = _last({k: v for k, v in maps.items() if k.endswith(STEPS)})
   if steps:
-    which = ", of the last stage that has the map" if len(stages) > 1 else ""
     parts.append(_heading(f"Mean field, step by step{which}"))
     parts.append(text_strip(_MEAN_FIELD, _WIDTH, color=SOFT))
     blocks = [b for k, v in steps.items() for b in _blocks(view, k, v)]
     columns = max(1, (_WIDTH + 4 * _GAP) // (blocks[0].shape[1] + 4 * _GAP))
     parts.append(draw.contact_sheet(blocks, columns=columns, gap=4 * _GAP))
   return draw.contact_sheet(_framed(parts), columns=1, gap=10)
+
+
+def without_steps(maps: Maps) -> tuple[Maps, Maps]:
+  """The maps that act, and the steps of mean fields on their way to them."""
+  steps = {name: maps[name] for name in maps if name.endswith(STEPS)}
+  return {name: maps[name] for name in maps if name not in steps}, steps
 
 
 def softmax_of(

@@ -166,6 +166,19 @@ def test_a_mean_field_shows_its_steps_their_difference_and_softmax(
   assert softmax.mean() == pytest.approx(1) and scale.high == softmax.max()
 
 
+def test_maps_and_steps_can_stand_on_sheets_of_their_own(monkeypatch):
+  steps = np.stack([_map(seed=t) for t in range(4)])
+  maps = {f"stack{i}/refined": steps[-1] for i in range(2)}
+  maps |= {f"{name}/steps": steps for name in maps}
+  single, only_steps = draw_attention.without_steps(maps)
+  assert [*single, *only_steps] == list(maps)
+  said = _titles(single, monkeypatch)
+  assert "Stage 2" in said and "step 1" not in said
+  said = _titles(only_steps, monkeypatch)
+  assert "Stage 2" not in said and said.count("step 1") == 1
+  assert "Mean field, step by step, of the last stage that has the map" in said
+
+
 def test_of_many_steps_the_first_and_the_last_are_shown(monkeypatch):
   steps = np.stack([_map(seed=t) for t in range(31)])
   said = _titles({"refined": steps[-1], "refined/steps": steps}, monkeypatch)

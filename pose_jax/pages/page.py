@@ -18,6 +18,9 @@ from pose_jax.pages import bars, chart
 
 Cell = str | float | int | None
 
+_QUALITY = 88  # of a JPEG
+_SHEET_QUALITY = 75
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -37,15 +40,24 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-  """An RGB picture with the line below it."""
+  """An RGB picture with the line below it, or above it if it is wide.
+
+  Attributes:
+    wide: takes the whole row. Such sheets are large: they are stored with less
+      quality than other pictures.
+    folded: only its line is seen until the reader opens it; for wide ones.
+  """
 
   image: UInt8[np.ndarray, "H W 3"]
   caption: str
-  wide: bool = False  # takes the whole row
+  wide: bool = False
+  folded: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Gallery:
+  """Pictures; without a title where the section's own is enough."""
+
   title: str
   note: str
   pictures: tuple[Picture, ...]
@@ -144,9 +156,10 @@ def _pair(left: str, right: str) -> str:
 
 def _section(section: Section) -> str:
   note = f"<p class=note>{_escape(section.note)}</p>" if section.note else ""
+  columns = _column(section.left), _column(section.right)
   return (
     f"<section class=part><h2>{_escape(section.title)}</h2>{note}</section>"
-    + _pair(_column(section.left), _column(section.right))
+    + (_pair(*columns) if any(columns) else "")
     + "".join(_gallery(g) for g in section.galleries if g.pictures)
   )
 
@@ -200,39 +213,39 @@ def _figure(part: bars.Bars | chart.Chart) -> str:
 
 
 def _gallery(gallery: Gallery) -> str:
-  figures = "".join(
-    f"<figure{_width(picture)}>"
-    f'<img alt="{_escape(picture.caption)}" src="{_inline(picture.image)}">'
-    f"<figcaption>{_escape(picture.caption)}</figcaption></figure>"
-    for picture in gallery.pictures
-  )
-  return (
-    f"<section><h2>{_escape(gallery.title)}</h2>"
-    f"<p class=note>{_escape(gallery.note)}</p>"
-    f"<div class=gallery>{figures}</div></section>"
-  )
+  figures = "".join(_picture(picture) for picture in gallery.pictures)
+  title = f"<h2>{_escape(gallery.title)}</h2>" if gallery.title else ""
+  note = f"<p class=note>{_escape(gallery.note)}</p>" if gallery.note else ""
+  return f"<section>{title}{note}<div class=gallery>{figures}</div></section>"
 
 
-def _width(picture: Picture) -> str:
-  """As wide as the picture, so that captions wrap below it."""
+def _picture(picture: Picture) -> str:
+  caption = _escape(picture.caption)
+  quality = _SHEET_QUALITY if picture.wide else _QUALITY
+  image = f'<img alt="{caption}" src="{_inline(picture.image, quality)}">'
+  if picture.folded:
+    return f"<details class=wide><summary>{caption}</summary>{image}</details>"
+  line = f"<figcaption>{caption}</figcaption>"
   if picture.wide:
-    return " class=wide"
-  return f' style="width:{picture.image.shape[1]}px"'
+    return f"<figure class=wide>{line}{image}</figure>"
+  # As wide as the picture, so that captions wrap below it.
+  width = picture.image.shape[1]
+  return f'<figure style="width:{width}px">{image}{line}</figure>'
 
 
-def jpeg(image: np.ndarray) -> bytes:
+def jpeg(image: np.ndarray, quality: int = _QUALITY) -> bytes:
   """An RGB picture [H, W, 3] uint8 as a JPEG file."""
   ok, data = cv2.imencode(
     ".jpg",
     np.ascontiguousarray(image[..., ::-1]),
-    [cv2.IMWRITE_JPEG_QUALITY, 88],
+    [cv2.IMWRITE_JPEG_QUALITY, quality],
   )
   assert ok, "OpenCV could not encode a picture of the report"
   return data.tobytes()
 
 
-def _inline(image: np.ndarray) -> str:
-  encoded = base64.b64encode(jpeg(image)).decode("ascii")
+def _inline(image: np.ndarray, quality: int) -> str:
+  encoded = base64.b64encode(jpeg(image, quality)).decode("ascii")
   return f"data:image/jpeg;base64,{encoded}"
 
 
@@ -284,5 +297,7 @@ figure{margin:0}figcaption{font-size:13px;margin-top:5px}
 .gallery img{display:block;max-width:100%;height:auto;border-radius:5px}
 .gallery figure{max-width:100%}
 .gallery .wide{flex-basis:100%}
+.wide figcaption,summary{margin:0 0 5px}
+summary{font-size:13px;color:var(--soft);cursor:pointer}
 .reading p{max-width:76ch;margin:0 0 9px}
 """

@@ -4,6 +4,9 @@ Takes plain arrays (`Findings`), draws the people, and lays scores, tables,
 curves and pictures out on a `page.Page`.
 """
 
+import functools
+from collections.abc import Iterator
+
 import numpy as np
 
 from pose_jax import draw, draw_attention
@@ -11,6 +14,8 @@ from pose_jax.pages import chart, page, score_tables
 from pose_jax.pages.findings import Findings, Person
 
 _HEADLINE = ("AP", "AP50", "AP75", "AR")
+_NUM_WITH_STEPS = 2  # people whose mean fields are shown: large pictures
+_OPEN_HEIGHT = 800  # pixels of a sheet beside others that is not folded
 
 
 def render(findings: Findings) -> str:
@@ -26,7 +31,7 @@ def render(findings: Findings) -> str:
       tables=tuple(score_tables.tables(findings)),
       curves=tuple(_curves(findings)),
       galleries=tuple(_galleries(findings)),
-      sections=findings.sections,
+      sections=(*findings.sections, *_attention(findings)),
       reading=tuple(_reading(findings)),
     )
   )
@@ -128,37 +133,46 @@ def _galleries(findings: Findings):
       for caption, crop, heatmaps in findings.heatmaps
     ),
   )
-  yield _attention(findings)
 
 
-def _attention(findings: Findings) -> page.Gallery:
-  """Where the network looked in the same crops."""
-  return page.Gallery(
-    "Attention",
-    "What the network multiplies its features by, in the crops above: the "
-    "holistic map and the levels it is the sum of, the refined map, and one "
-    "map for each heatmap, as far as the network has them. Maps of a mean "
-    "field are also shown step by step.",
-    tuple(
-      page.Picture(
-        draw_attention.attention_sheet(
-          crop,
-          maps,
-          findings.skeleton,
-          findings.hm_from_crop,
-          map_hw=heatmaps.shape[:2],
-        ),
-        caption,
-        wide=True,
-      )
-      for (caption, crop, heatmaps), maps in zip(
-        findings.heatmaps,
-        findings.attention or [{}] * len(findings.heatmaps),
-        strict=True,
-      )
-      if maps
-    ),
-  )
+def _attention(findings: Findings) -> Iterator[page.Section]:
+  """Where the network looked in the crops whose heatmaps are shown."""
+  pictures = tuple(_sheets(findings))
+  if pictures:
+    yield page.Section(
+      "Attention",
+      "What the network multiplies its features by, in the crops under "
+      "Heatmaps: the holistic map and the levels it is the sum of, the refined "
+      "map, and one map for each heatmap, as far as the network has them. "
+      "Click on a line with a triangle to unfold what is below it: further "
+      "people, and the mean fields step by step.",
+      galleries=(page.Gallery("", "", pictures),),
+    )
+
+
+def _sheets(findings: Findings) -> Iterator[page.Picture]:
+  """Each person's maps, and folded the steps of the first people's.
+
+  Maps of several stages fill screens: they are folded too, but the first
+  person's.
+  """
+  of_each = zip(findings.heatmaps, findings.attention, strict=False)
+  for place, ((caption, crop, heatmaps), maps) in enumerate(of_each):
+    draw_sheet = functools.partial(
+      draw_attention.attention_sheet,
+      crop,
+      skeleton=findings.skeleton,
+      hm_from_crop=findings.hm_from_crop,
+      map_hw=heatmaps.shape[:2],
+    )
+    single, steps = draw_attention.without_steps(maps)
+    if single:
+      sheet = draw_sheet(single)
+      folded = place > 0 and len(sheet) > _OPEN_HEIGHT
+      yield page.Picture(sheet, caption, wide=True, folded=folded)
+    if steps and place < _NUM_WITH_STEPS:
+      caption = f"{caption}: mean field, step by step"
+      yield page.Picture(draw_sheet(steps), caption, wide=True, folded=True)
 
 
 def contact_sheet(findings: Findings) -> bytes:

@@ -100,6 +100,26 @@ def test_numbers_appear_and_missing_ones_say_so():
   assert "empty gallery" not in text
 
 
+def test_wide_pictures_have_their_line_above_and_can_be_folded():
+  image = np.zeros((40, 60, 3), np.uint8)
+  pictures = tuple(
+    page.Picture(image, f"{HOSTILE} {i}", wide=i > 0, folded=i > 1)
+    for i in range(3)
+  )
+  gallery = page.Gallery("", "", pictures)
+  section = page.Section("alone", galleries=(gallery,))
+  text = page.render(dataclasses.replace(_page(), sections=(section,)))
+  assert "script" not in _Outline(text).tags
+  part = text[text.index("alone") :]
+  tags = re.findall(r"<(figure|img|figcaption|details|summary)", part)
+  assert tags == [
+    *("figure", "img", "figcaption"),
+    *("figure", "figcaption", "img"),
+    *("details", "summary", "img"),
+  ]
+  assert "<h2></h2>" not in part and "<div></div>" not in part
+
+
 def test_headers_align_as_their_cells_do():
   table = page.Table(
     "t",

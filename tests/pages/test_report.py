@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pose_jax import geometry
-from pose_jax.pages import report
+from pose_jax.pages import page, report
 from pose_jax.skeleton import LSP14
 
 
@@ -98,14 +98,14 @@ def test_every_pckh_is_on_the_page_with_its_interval(end):
   changes["scores"] = dict.fromkeys(names, 0.2222)
   text = report.render(_findings(**changes))
   assert "PCKh over the threshold" in text
-  for page in (both, text):
+  for shown in (both, text):
     for name in names:
-      row = re.search(rf"<tr><td>{name}</td>(.*?)</tr>", page).group(1)
+      row = re.search(rf"<tr><td>{name}</td>(.*?)</tr>", shown).group(1)
       assert ">22.22<" in row
       assert (">11.12<" in row and ">33.34<" in row) == (name == names[1])
-    head = re.findall(r"<tr><td>head</td>(.*?)</tr>", page)[-1]
+    head = re.findall(r"<tr><td>head</td>(.*?)</tr>", shown)[-1]
     assert ">25.0<" in head
-    assert f"{names[0]}, percent" in page
+    assert f"{names[0]}, percent" in shown
 
 
 def test_sides_stand_in_their_columns():
@@ -131,9 +131,39 @@ def test_attention_stands_below_the_heatmaps_of_the_same_person():
   text = report.render(_findings(attention=(maps,)))
   assert text.count("<img") == 5 and text.count("looked at") == 4
   assert text.index(">Heatmaps<") < text.index(">Attention<")
+  assert "<details" not in text
   for attention in ((), ({},)):
     text = report.render(_findings(attention=attention))
     assert ">Attention<" not in text and text.count("<img") == 4
+
+
+def test_attention_stands_behind_the_other_sections_and_its_steps_are_folded():
+  maps = {"part": np.random.default_rng(0).random((16, 12, 14), np.float32)}
+  maps["part/steps"] = np.stack([maps["part"]] * 3)
+  findings = _findings(sections=(page.Section("Diagnosis"),))
+  people = findings.heatmaps * 3
+  text = report.render(
+    dataclasses.replace(findings, heatmaps=people, attention=(maps,) * 3)
+  )
+  assert text.index(">Diagnosis<") < text.index(">Attention<")
+  attention = text[text.index(">Attention<") :]
+  assert attention.count("<figure class=wide><figcaption>looked at<") == 3
+  folded = re.findall(r"<details class=wide><summary>([^<]*)<", attention)
+  assert folded == ["looked at: mean field, step by step"] * 2
+
+
+def test_long_sheets_are_folded_but_the_first_persons():
+  noise = np.random.default_rng(0).random((16, 12, 14), np.float32)
+  maps = {f"stack{i}/part": noise for i in range(4)}
+  findings = _findings()
+  text = report.render(
+    dataclasses.replace(
+      findings, heatmaps=findings.heatmaps * 2, attention=(maps,) * 2
+    )
+  )
+  attention = text[text.index(">Attention<") :]
+  assert attention.count("<figure class=wide>") == 1
+  assert attention.index("<figure") < attention.index("<details class=wide>")
 
 
 def test_only_what_was_measured_is_shown():
