@@ -58,6 +58,7 @@ class Folder:
       frames.hm_from_crop,
       map_hw=tuple(frames.map_hw),
       title=f"{who}: where the network looks",
+      kinds=tuple(self.experiment.config.model.attention.values()),
     )
     self._write(_sheet_name(who), jpeg(sheet))
 

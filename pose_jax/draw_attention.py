@@ -9,7 +9,7 @@ neighbours have touched. Pictures are uint8 RGB [H, W, 3].
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from pose_jax.draw_scale import (
   SOFT,
   Scale,
   extent,
+  number,
   scale_of,
   text_strip,
   write,
@@ -36,19 +37,26 @@ _WIDTH = 1260  # of a sheet, pixels
 _TILE_HEIGHT = 132  # of a crop in it
 _GAP = 4
 _LETTERS = 0.37  # OpenCV's scale of a tile's title
+_SMALL_LETTERS = 0.34
 _COLORS = (
   "Dark: little, bright: much. Each picture has a scale of its own, from its "
-  "least to its greatest value, which stand below it: where the two are close, "
-  "the map is flat, whatever its colours say."
+  "least to its greatest value, which stand below it; a map is flat where the "
+  "two are the same in all digits shown."
+)
+_TRANSFORMER = (
+  "The map of a transformer: how much of each pixel the transformer sees."
 )
 _MEAN_FIELD = (
-  "sigma(unary): the map if no position looked at its neighbours. Step t: the "
-  "map after t updates, in each of which every position asks its neighbours; "
-  "the last one acts. All these share a scale. Then the last less the first: "
-  "red where the neighbours raised the map, blue where they lowered it. At the "
-  "end what a softmax would make of the same unary: there the positions "
-  "compete for a fixed sum (times their number, so that 1 is the average); it "
-  "has its own scale."
+  "sigma(unary): the map if no position looked at its neighbours; a field that "
+  "starts from the unary itself (crf_start=unary_conv) does not begin there. "
+  "Step t: the map after t updates, in each of which every position asks its "
+  "neighbours; the map after the last step is the one that is used. All these "
+  "share a scale, and below each step stands its largest change to the map "
+  "before it. Then the last step less sigma(unary): red where the neighbours "
+  "raised the map, blue where they lowered it. At the end "
+  "what a softmax would make of the same unary: there the positions compete "
+  "for a fixed sum (times their number, so that 1 is the average); it has its "
+  "own scale."
 )
 
 
@@ -60,6 +68,7 @@ def attention_sheet(
   *,
   map_hw: tuple[int, int],
   title: str = "",
+  kinds: Collection[str] = (),
 ) -> draw.Other:
   """Everything that a network attends to in one crop, on one sheet.
 
@@ -74,6 +83,7 @@ def attention_sheet(
     map_hw: of the heatmaps. Smaller maps are enlarged to it (nearest), as the
       network does.
     title: a line above all.
+    kinds: of attention that the network has; "transformer" is explained.
   Raises:
     ValueError: if there is no map.
   """
@@ -83,7 +93,8 @@ def attention_sheet(
   if not maps:
     raise ValueError("maps is empty: this network has no attention to draw")
   parts = [_heading(title)] if title else []
-  parts.append(text_strip(_COLORS, _WIDTH, color=SOFT))
+  about = f"{_COLORS} {_TRANSFORMER}" if "transformer" in kinds else _COLORS
+  parts.append(text_strip(about, _WIDTH, color=SOFT))
   is_one = len(_stages(maps)) == 1
   which = "" if is_one else ", of the last stage that has the map"
   for stage, its in stages.items():
@@ -268,16 +279,21 @@ def _block(view: _View, title: str, steps: np.ndarray) -> np.ndarray:
   softmax = softmax_of(steps[0])
   # Two blocks stand side by side.
   view = view.narrow((_WIDTH - 4 * _GAP) // 2 // (len(shown) + 2) - _GAP)
+  moved = np.abs(np.diff(steps, axis=0)).max((1, 2))  # by each step
   tiles = [
-    view.tile(steps[t], f"step {t}" if t else "sigma(unary)", shared)
+    _with_line(
+      view.tile(steps[t], f"step {t}" if t else "sigma(unary)", shared),
+      f"change {number(float(moved[t - 1]))}" if t else "",
+    )
     for t in shown
   ]
-  tiles.append(
-    view.tile(change, f"step {last} - sigma", Scale(-most, most, True))
-  )
-  tiles.append(
-    view.tile(softmax, f"softmax x {softmax.size}", scale_of(softmax))
-  )
+  difference = Scale(-most, most, True)
+  tiles += [
+    _with_line(view.tile(change, f"step {last} - sigma", difference)),
+    _with_line(
+      view.tile(softmax, f"softmax x {softmax.size}", scale_of(softmax))
+    ),
+  ]
   row = draw.contact_sheet(tiles, columns=len(tiles), gap=_GAP)
   heading = text_strip(title, row.shape[1], scale=0.48)
   return np.concatenate([heading, row])
@@ -296,6 +312,13 @@ def _framed(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     )
     for part in parts
   ]
+
+
+def _with_line(tile: np.ndarray, text: str = "") -> np.ndarray:
+  """A tile with a line of small print below it."""
+  strip = np.full((14, tile.shape[1], 3), GROUND, np.uint8)
+  write(strip, text, 1, 9, _SMALL_LETTERS, SOFT)
+  return np.concatenate([tile, strip])
 
 
 def _titled(picture: np.ndarray, title: str) -> np.ndarray:

@@ -30,24 +30,34 @@ class Scale:
   """What colours say: `low` to `high`, dark to bright.
 
   Where `is_signed`, red for more and blue for less than 0, the middle; what
-  is 0 leaves the picture alone.
+  is 0 has no colour. The picture below is darkened evenly, so that pictures of
+  both kinds look alike. A flat scale, both ends of which read the same, has
+  one colour.
   """
 
   low: float | int
   high: float | int
   is_signed: bool = False
 
+  @property
+  def is_flat(self) -> bool:
+    if self.is_signed:
+      return self.high <= self.low
+    near = self.high - self.low <= 0.01 * max(abs(self.low), abs(self.high))
+    return near and number(self.low) == number(self.high)
+
   def paint(
     self, picture: Picture, values: Float[np.ndarray, "H W"]
   ) -> Picture:
     """The picture, greyed, under the colours of as many values."""
-    span = self.high - self.low or np.inf  # flat: the middle
+    span = np.inf if self.is_flat else self.high - self.low  # flat: the middle
     middle = (self.low + self.high) / 2
     level = np.clip(0.5 + (values - middle) / span, 0, 1)[..., None]
     grey = picture.mean(-1, keepdims=True)
     if self.is_signed:
       cover = _SIGNED_COVER * np.abs(2 * level - 1) ** 0.7
       color = np.where(level > 0.5, np.array(GAIN), np.array(LOSS))
+      grey = grey * (1 - _COVER)
     else:
       cover = _COVER
       color = cv2.applyColorMap(
@@ -64,6 +74,9 @@ class Scale:
     if self.is_signed:
       low, high = f"-{number(self.high)}", f"+{number(self.high)}"
     strip = np.full((16, width, 3), GROUND, np.uint8)
+    if self.is_flat:
+      write(strip, f"flat, {number(self.low)}", 1, 12, _FIGURES, INK)
+      return np.concatenate([bar, strip])
     left = 1
     for text in (low, high):
       write(strip, text, left, 12, _FIGURES, INK)

@@ -21,9 +21,9 @@ def _map(hw=(16, 12), count=1, seed=0):
   return _sigmoid(rng.normal(size=(*hw, count))).astype(np.float32)
 
 
-def _sheet(maps):
+def _sheet(maps, **options):
   return attention_sheet(
-    CROP, maps, LSP14, FRAMES.hm_from_crop, map_hw=(16, 12)
+    CROP, maps, LSP14, FRAMES.hm_from_crop, map_hw=(16, 12), **options
   )
 
 
@@ -177,6 +177,22 @@ def test_maps_and_steps_can_stand_on_sheets_of_their_own(monkeypatch):
   said = _titles(only_steps, monkeypatch)
   assert "Stage 2" not in said and said.count("step 1") == 1
   assert "Mean field, step by step, of the last stage that has the map" in said
+
+
+def test_below_each_step_stands_how_far_the_map_before_it_moved(monkeypatch):
+  steps = np.zeros((4, 16, 12, 1), np.float32)
+  steps[1, 3, 4], steps[2, 5, 6], steps[3] = 0.5, -0.25, steps[2]
+  steps[2, 3, 4] = 0.5
+  said = _titles({"refined/steps": steps}, monkeypatch)
+  changes = [s for s in said if s.startswith("change")]
+  assert changes == ["change 0.5", "change 0.25", "change 0.5"]
+
+
+def test_what_a_transformers_map_is_stands_where_there_is_one():
+  maps = {"holistic": _map()}
+  height = len(_sheet(maps))
+  assert len(_sheet(maps, kinds=("none", "softmax"))) == height
+  assert len(_sheet(maps, kinds=("none", "transformer"))) > height
 
 
 def test_of_many_steps_the_first_and_the_last_are_shown(monkeypatch):

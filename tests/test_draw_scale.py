@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pose_jax import draw_scale
 from pose_jax.draw_scale import Scale, extent, number, scale_of, text_strip
 
 GREY = np.full((4, 6, 3), 120, np.uint8)
@@ -32,7 +33,8 @@ def test_signed_colours_are_red_for_more_and_blue_for_less():
   painted = Scale(-0.5, 0.5, True).paint(picture, values).astype(int)
   assert painted[0, 0, 0] > painted[0, 0, 2] + 80
   assert painted[0, 1, 2] > painted[0, 1, 0] + 80
-  np.testing.assert_array_equal(painted[1:], picture[1:])  # 0 leaves it alone
+  # Where it is 0, the picture is as dark as below other maps' least values.
+  np.testing.assert_array_equal(painted[1:], np.round(0.4 * picture[1:]))
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
@@ -40,6 +42,32 @@ def test_a_flat_map_has_one_colour(is_signed):
   values = np.full((4, 6), 0.25)
   flat = Scale(0.25, 0.25, is_signed)
   assert np.ptp(flat.paint(GREY, values), axis=(0, 1)).max() == 0
+
+
+@pytest.mark.parametrize(
+  "low, high, is_flat",
+  [
+    *((1.0, 1.0, True), (0.9998, 1.0001, True), (0.0, 0.0, True)),
+    *((0.99, 1.0, False), (1.1e6, 1.4e6, False), (0.0, 1e-9, False)),
+  ],
+)
+def test_a_map_is_flat_where_its_ends_read_the_same(low, high, is_flat):
+  scale = Scale(low, high)
+  assert scale.is_flat == is_flat
+  values = np.tile(np.linspace(low, high, 6), (4, 1))
+  colors = np.unique(scale.paint(GREY, values).reshape(-1, 3), axis=0)
+  assert (len(colors) == 1) == is_flat
+
+
+def test_a_flat_scale_says_so(monkeypatch):
+  said = []
+  monkeypatch.setattr(
+    draw_scale, "write", lambda p, text, *_: said.append(text)
+  )
+  Scale(1.0, 1.0).bar(90)
+  Scale(0.0, 0.0, True).bar(90)
+  Scale(0.0, 1.0).bar(90)
+  assert said == ["flat, 1", "flat, 0", "0", "1"]
 
 
 def test_values_beyond_the_scale_have_its_ends():

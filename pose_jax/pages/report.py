@@ -143,7 +143,8 @@ def _attention(findings: Findings) -> Iterator[page.Section]:
       "Attention",
       "What the network multiplies its features by, in the crops under "
       "Heatmaps: the holistic map and the levels it is the sum of, the refined "
-      "map, and one map for each heatmap, as far as the network has them. "
+      "map, and one map for each heatmap, as far as the network has them. The "
+      "map of a transformer says how much of each pixel the transformer sees. "
       "Click on a line with a triangle to unfold what is below it: further "
       "people, and the mean fields step by step.",
       galleries=(page.Gallery("", "", pictures),),
