@@ -55,11 +55,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _BOXES = flags.DEFINE_string(
   "boxes",
   "whole",
-  "Where people are. whole: each picture is one person's box. FILE: a COCO "
-  "annotation file, whose file_names are those of the pictures, or a "
-  "detector's COCO results file, whose image_ids are the numbers that the "
-  "pictures' names are or, if not all names are numbers, their places in the "
-  "order of names, from 1.",
+  "Where people are: whole (each picture is one person's box) or a JSON file. "
+  "A COCO annotation file names pictures by file_name. A detector's COCO "
+  "results name them by image_id: the number that a picture's name is or, if "
+  "not all names are numbers, its place in the order of names, from 1.",
 )
 _MIN_SCORE = flags.DEFINE_float(
   "min_score", 0.0, "Boxes of a detector below this score are left out."
@@ -101,6 +100,8 @@ def main() -> None:
   pictures = _pictures(experiment)
   variables, step = _restored(workdir, experiment.config, like)
   print(f"checkpoint of step {step}; {pictures.note}", flush=True)
+  for fault in pictures.damaged:
+    print(f"left out: {fault}", flush=True)
   if pictures.turned:
     print(
       f"{len(pictures.turned)} of the pictures are stored turned (EXIF "
@@ -133,10 +134,20 @@ def _pictures(experiment: Experiment) -> Pictures:
     raise ConfigError(
       f"--boxes: there is no file {boxes!r}; it can be whole, or a JSON file"
     )
+  has_min_score = flags.FLAGS["min_score"].present
+  mistake = (
+    "--min_score is for the boxes of a detector, and --boxes={} has no scores: "
+    "leave it out"
+  )
+  if has_min_score and boxes == "whole":
+    raise ConfigError(mistake.format(boxes))
   pictures = open_pictures(_INPUT.value, experiment.skeleton)
   if boxes == "whole":
     return pictures
-  return with_boxes(pictures, boxes, min_score=_MIN_SCORE.value)
+  pictures = with_boxes(pictures, boxes, min_score=_MIN_SCORE.value)
+  if has_min_score and pictures.has_person_ids:  # annotations
+    raise ConfigError(mistake.format(boxes))
+  return pictures
 
 
 def _restored(
@@ -230,10 +241,17 @@ def _summary(
     f"orange, hollow is what scores below {MIN_KEYPOINT_SCORE:g}",
   ]
   if _ATTENTION.value:
-    lines.append(f"{output}/NAME_attention.jpg: where the network looked")
+    lines.append(
+      f"{output}/NAME_attention.jpg, of several people in a picture "
+      "NAME_1_attention.jpg, NAME_2_attention.jpg, ...: where the network "
+      "looked, in the person's crop at scale 1, not mirrored"
+    )
   without = len(pictures.dataset.images) - num_pictures
   if without:
     lines.append(f"{without} without a box, of which nothing is written")
+  if pictures.damaged:
+    num_damaged = _count(len(pictures.damaged), "picture", "pictures")
+    lines.append(f"{num_damaged} left out, named above: damaged")
   return "\n".join(lines)
 
 

@@ -29,6 +29,7 @@ _JPEG = b"\xff\xd8"
 _END = b"\xff\xd9"
 _SCAN = b"\xff\xda"
 _HEAD_BYTES = 1 << 16
+ADVICE = "; replace the file or take its annotations out"  # of an error
 
 
 class DataError(ValueError):
@@ -180,8 +181,7 @@ def _has_end(jpeg: bytes) -> bool:
 
 def _unreadable(name: str, data: bytes, why: str) -> DataError:
   return DataError(
-    f"cannot decode image {name!r} ({len(data)} bytes): {why}; replace the "
-    "file or take its annotations out"
+    f"cannot decode image {name!r} ({len(data)} bytes): {why}{ADVICE}"
   )
 
 

@@ -19,7 +19,13 @@ from jaxtyping import Int64
 from pose_jax.data import entries
 from pose_jax.data.boxes import cut_boxes
 from pose_jax.data.detections import read_boxes, unlabelled
-from pose_jax.data.images import DataError, FolderImages
+from pose_jax.data.images import (
+  ADVICE,
+  REDUCTIONS,
+  DataError,
+  FolderImages,
+  decode,
+)
 from pose_jax.data.orientation import exif_orientation
 from pose_jax.data.people import Dataset, People
 from pose_jax.skeleton import Skeleton
@@ -38,24 +44,30 @@ class Pictures:
     has_person_ids: whether the rows' person ids are annotations' ids.
     turned: pictures that are stored otherwise than the camera was held (EXIF);
       they are taken as they are stored.
+    damaged: of each picture of the folder that cannot be read and is left out,
+      a clause that names it and says why.
   """
 
   dataset: Dataset
   note: str
   has_person_ids: bool = False
   turned: tuple[str, ...] = ()
+  damaged: tuple[str, ...] = ()
 
 
 def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
   """A picture, or all of a folder in the order of names, each a whole box.
 
-  Folders in the folder are not looked into. Reads the pictures' sizes.
+  Folders in the folder are not looked into. Decodes all pictures, as small as
+  the format allows: those of a folder that are damaged are left out and named,
+  so that they do not end a long prediction. The others keep their ids.
 
   Args:
     path: of a picture or a folder.
     skeleton: what will be predicted.
   Raises:
-    DataError: if there is no picture, or one cannot be read.
+    DataError: if there is no picture, or the only one or all of a folder's
+      are damaged.
   """
   path = pathlib.Path(path)
   if path.is_dir():
@@ -69,9 +81,19 @@ def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
         f"{path} holds no picture ({', '.join(SUFFIXES)}): give a picture or "
         "the folder that they lie in; folders in it are not looked into"
       )
-    images = FolderImages(path, tuple(names))
+    every = FolderImages(path, tuple(names))
   else:
-    images = FolderImages(path.parent, (path.name,))
+    every = FolderImages(path.parent, (path.name,))
+  faults = [_fault(every, i) for i in range(len(every))]
+  damaged = tuple(fault for fault in faults if fault)
+  if len(damaged) == len(every):
+    of_all = f" (all {len(every)} in {path} are damaged)"
+    raise DataError(
+      f"{damaged[0]}{of_all if len(every) > 1 else ''}; give a picture that "
+      "can be opened"
+    )
+  kept = np.flatnonzero([not fault for fault in faults])
+  images = FolderImages(every.root, tuple(every.names[i] for i in kept))
   image_hw = np.array([images.hw(i) for i in range(len(images))], np.int32)
   count = len(images)
   box = np.zeros((count, 4), np.float32)
@@ -79,7 +101,7 @@ def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
   nobody = People(
     skeleton=skeleton,
     image_names=images.names,
-    image_ids=_ids(images.names),
+    image_ids=_ids(every.names)[kept],
     image_hw=image_hw,
     image_index=np.arange(count, dtype=np.int32),
     person_ids=np.arange(1, count + 1),
@@ -97,6 +119,7 @@ def open_pictures(path: str | pathlib.Path, skeleton: Skeleton) -> Pictures:
     turned=tuple(
       name for name in images.names if _is_turned(images.root, name)
     ),
+    damaged=damaged,
   )
 
 
@@ -136,6 +159,15 @@ def with_boxes(
     note=note,
     has_person_ids=isinstance(content, dict),
   )
+
+
+def _fault(images: FolderImages, i: int) -> str:
+  """What is wrong with a picture; empty if it can be decoded."""
+  try:
+    decode(images.read(i), images.name(i), REDUCTIONS[-1])
+  except DataError as error:
+    return str(error).removesuffix(ADVICE)
+  return ""
 
 
 def _is_turned(root: pathlib.Path, name: str) -> bool:

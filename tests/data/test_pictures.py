@@ -168,6 +168,36 @@ def test_a_faulty_annotation_file_is_refused(folder, tmp_path, change, message):
     with_boxes(open_pictures(folder, LSP14), _write(tmp_path, content))
 
 
+def test_damaged_pictures_of_a_folder_are_left_out_and_named(folder, tmp_path):
+  whole = open_pictures(folder, LSP14)
+  assert whole.damaged == ()
+  ended = (folder / "a.jpg").read_bytes()[:-40]
+  (folder / "a.jpg").write_bytes(ended)  # its size can still be read
+  pictures = open_pictures(folder, LSP14)
+  people = pictures.dataset.people
+  assert (
+    people.image_names == pictures.dataset.images.names == ("b.png", "c.JPG")
+  )
+  assert people.image_ids.tolist() == [2, 3]  # as if all were there
+  assert people.image_hw.tolist() == [[40, 60], [42, 80]]
+  (fault,) = pictures.damaged
+  assert fault == (
+    f"cannot decode image 'a.jpg' ({len(ended)} bytes): the JPEG ends early"
+  )
+  boxes = _write(tmp_path, [_result(i) for i in (1, 2, 3)])
+  assert with_boxes(pictures, boxes).damaged == pictures.damaged
+
+
+def test_only_damaged_pictures_are_an_error_without_talk_of_annotations(folder):
+  for name in ("a.jpg", "b.png", "c.JPG"):
+    (folder / name).write_bytes(b"no picture")
+  with pytest.raises(DataError, match="'b.png'.*; give a picture") as error:
+    open_pictures(folder / "b.png", LSP14)
+  assert "annotations" not in str(error.value) and "all" not in str(error.value)
+  with pytest.raises(DataError, match="'a.jpg'.*all 3 in .* are damaged"):
+    open_pictures(folder, LSP14)
+
+
 def test_what_is_no_picture_is_refused(folder, tmp_path):
   (tmp_path / "empty").mkdir()
   with pytest.raises(DataError, match="holds no picture"):

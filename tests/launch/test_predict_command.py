@@ -47,6 +47,7 @@ def test_in_annotated_boxes_it_is_what_evaluation_predicts(
     environment=environment,
   )
   assert "checkpoint of step 2; " in out and "where the network looked" in out
+  assert "NAME_1_attention.jpg" in out and "left out, named" not in out
   found = json.loads((tmp_path / "predictions.json").read_text())
   names = {}
   for entry in found:
@@ -97,9 +98,34 @@ def test_a_picture_is_one_persons_box_and_the_config_can_be_changed(
   assert plain["keypoints"] != changed["keypoints"]
 
 
+def test_a_damaged_picture_does_not_end_a_folders_prediction(
+  tmp_path, finished, environment
+):
+  images, _ = drawn(finished[0])
+  folder = tmp_path / "in"
+  folder.mkdir()
+  for name in sorted(p.name for p in images.iterdir())[:3]:
+    (folder / name).write_bytes((images / name).read_bytes())
+  damaged = folder / name
+  damaged.write_bytes(damaged.read_bytes()[:200])
+  out = run(
+    *("predict", f"--checkpoint={finished[0]}", f"--input={folder}"),
+    f"--output={tmp_path / 'out'}",
+    environment=environment,
+  )
+  assert f"left out: cannot decode image '{name}' (200 bytes)" in out
+  assert "1 picture left out, named above: damaged" in out
+  assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
+
+
 @pytest.mark.parametrize(
   "changes, wanted",
   [
+    ({"min_score": 0.5}, "--min_score is for the boxes of a detector"),
+    (
+      {"min_score": 0.5, "boxes": "{annotations}"},
+      "--min_score is for the boxes of a detector",
+    ),
     ({"input": None}, "--input=PATH must be given: a picture or a folder"),
     ({"boxes": "nowhere.json"}, "it can be whole, or a JSON file"),
     ({"checkpoint": "nowhere"}, "nowhere holds no config.json: --checkpoint"),
@@ -111,7 +137,7 @@ def test_a_picture_is_one_persons_box_and_the_config_can_be_changed(
 def test_what_is_typed_wrong_gets_one_sentence(
   tmp_path, finished, environment, changes, wanted
 ):
-  images, _ = drawn(finished[0])
+  images, annotations = drawn(finished[0])
   flags = {
     "checkpoint": finished[0],
     "input": images,
@@ -121,7 +147,7 @@ def test_what_is_typed_wrong_gets_one_sentence(
   said = sentence(
     "predict",
     *(
-      f"--{flag}={str(value).format(images=images)}"
+      f"--{flag}=" + str(value).format(images=images, annotations=annotations)
       for flag, value in flags.items()
       if value is not None
     ),
