@@ -23,7 +23,7 @@ from pose_jax.data.augment import (
 )
 from pose_jax.eval.pck import PCKH_VARIANTS
 from pose_jax.geometry import ALIGNMENTS, Frames
-from pose_jax.models import MODELS, map_hw
+from pose_jax.models import MODELS, build, map_hw
 from pose_jax.ops import blur, occlusion
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
@@ -228,7 +228,8 @@ def _values(config: ConfigDict) -> Iterator[str]:
 def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
   """What values say together; their own factories know best."""
   for what, make in (
-    ("model, data", lambda: _frames(config)),
+    ("config.model", lambda: build(config.model, 1)),
+    ("config.model, config.data", lambda: _frames_if_built(config)),
     ("data.augmentation", lambda: Augmentation(**config.data.augmentation)),
     ("data.jitter", lambda: blur.check(config.data.jitter.blur_max_size)),
     ("data.jitter", lambda: blur.check(config.data.jitter.median_max_size)),
@@ -261,6 +262,15 @@ def _frames(config: ConfigDict) -> Frames:
     config.data.alignment,
     config.data.padding,
   )
+
+
+def _frames_if_built(config: ConfigDict) -> None:
+  """Fails as the geometry does; what its factory refuses is told above."""
+  try:
+    build(config.model, 1)
+  except ValueError:
+    return
+  _frames(config)
 
 
 def _covers(options: dict[str, Any]) -> None:

@@ -53,6 +53,16 @@ def build(model_config: Any, num_keypoints: int) -> nn.Module:
   return MODELS[name](num_keypoints, **options)
 
 
+def _describe_options(name: str) -> str:
+  """Says which options an architecture's factory has, and where they stand."""
+  factory = MODELS[name]
+  known = list(inspect.signature(factory).parameters)[1:]
+  return (
+    f"its options: {', '.join(known)}; "
+    f"{factory.__module__}.{factory.__name__} explains them"
+  )
+
+
 def attention_of(model: nn.Module) -> AttentionOptions:
   """Returns which attention a network has; none if its module has no such."""
   attention = getattr(model, "attention", NONE)
@@ -82,6 +92,6 @@ def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:
       hint = f", did you mean {near[0]!r}?" if near else ""
       raise ValueError(
         f"model {name!r} has no option {option!r}{hint} "
-        f"(its options: {', '.join(known)})"
+        f"({_describe_options(name)})"
       )
   return name, options

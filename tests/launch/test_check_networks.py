@@ -93,3 +93,21 @@ def test_what_is_left_out_keeps_the_factorys_default():
   with config.unlocked():
     del config.model.rematerialise, config.model.num_blocks
   check_config(config)
+
+
+def test_what_the_factory_refuses_starts_with_the_section_of_its_flags():
+  config = hourglass(attention__holistic="crfs")
+  with pytest.raises(ConfigError, match="^config.model: attention.holistic m"):
+    check_config(config)
+  config = hourglass()
+  config.data.crop_hw = (250, 250)
+  with pytest.raises(ConfigError) as caught:
+    check_config(config)
+  assert str(caught.value).startswith("config.model, config.data: crop_hw must")
+  assert str(caught.value).count("crop_hw must") == 1
+
+
+def test_a_wrong_key_is_told_where_right_ones_are_explained():
+  sentence = "its options: num_stacks, .*; pose_jax.models.hourglass.make_hourg"
+  with pytest.raises(ConfigError, match=sentence):
+    check_config(hourglass(zzz=2))
