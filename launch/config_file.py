@@ -35,8 +35,14 @@ def config_files(folder: pathlib.Path) -> list[pathlib.Path]:
   )
 
 
-def check_config_file(argument: str) -> None:
-  """Runs the config file of --config=FILE[:variant].
+ALL_KEYS = (
+  "configs/base.py lists all keys, and pose_jax/models/NAME.py those of the "
+  "network NAME"
+)
+
+
+def check_config_file(argument: str) -> ConfigDict:
+  """Runs the config file of --config=FILE[:variant], returns its config.
 
   Raises:
     ConfigError: if it gives no config.
@@ -55,6 +61,7 @@ def check_config_file(argument: str) -> None:
     raise ConfigError(
       f"{path}: get_config() gave {config!r:.40}: it must return a ConfigDict"
     )
+  return config
 
 
 def _loaded(path: str) -> ModuleType:
@@ -107,5 +114,5 @@ def no_key(text: str) -> str | None:
   if key is None:
     return None
   return f"there is no key {key[1]!r}; " + (
-    f"did you mean {near[1]}?" if near else "configs/base.py lists all keys"
+    f"did you mean {near[1]}?" if near else ALL_KEYS
   )

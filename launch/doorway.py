@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
+from ml_collections import ConfigDict
 
 from launch.config_file import (
+  ALL_KEYS,
   WANTED,
   check_config_file,
   config_files,
@@ -88,8 +90,12 @@ def flag_error(text: str) -> str:
   return f"{text} (see --help)"
 
 
-def _check_config_files(argv: Sequence[str]) -> None:
-  """Fails if --config names no file, or one that gives no config."""
+def _check_config_files(argv: Sequence[str]) -> ConfigDict | None:
+  """The config of --config; fails if it names no file, or none with a config.
+
+  None if there is no such flag.
+  """
+  config = None
   for word, following in zip(argv, [*argv[1:], ""], strict=True):
     name, _, value = word.partition("=")
     if name not in ("--config", "-config"):
@@ -99,20 +105,37 @@ def _check_config_files(argv: Sequence[str]) -> None:
       known = config_files(pathlib.Path("configs"))
       fail(f"--config: there is no file {path!r}; {suggest(path, known)}")
     try:
-      check_config_file(value or following)
+      config = check_config_file(value or following)
     except ConfigError as error:
       fail(str(error))
+  return config
+
+
+def key_error(said: str, argv: Sequence[str], config: ConfigDict | None) -> str:
+  """What is said of a wrong key; of a network's with the keys that it has."""
+  for word in argv:
+    key = re.match(r"--?config\.model\.(\w+)(=|$)", word)
+    model = config.get("model") if config is not None else None
+    if key and f"key {key[1]!r}; {ALL_KEYS}" in said and model is not None:
+      name = model.get("name")
+      known = ", ".join(model)
+      return said.replace(
+        ALL_KEYS,
+        f"the section of network {name!r} has {known}, which "
+        f"pose_jax/models/{name}.py explains (make_{name})",
+      )
+  return said
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
   """absl's flag parsing, without tracebacks for what was typed."""
-  _check_config_files(argv)
+  config = _check_config_files(argv)
   try:
     return flags.FLAGS(list(argv))
   except flags.Error as error:
     fail(flag_error(str(error)))
   except (AttributeError, KeyError, TypeError, ValueError) as error:
-    fail(f"--config: {reason(error)}")
+    fail(f"--config: {key_error(reason(error), argv, config)}")
 
 
 def run(

@@ -36,7 +36,8 @@ def said_of(path, text, variant=""):
     ),
     (
       START + "  c.data.update(xyz=3)",
-      "FILE, line 4: there is no key 'xyz'; configs/base.py lists all keys",
+      "FILE, line 4: there is no key 'xyz'; configs/base.py lists all keys, "
+      "and pose_jax/models/NAME.py those of the network NAME",
     ),
     (
       START + "  return c.data.crop_hwx",

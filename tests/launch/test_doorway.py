@@ -7,9 +7,10 @@ import sys
 
 import pytest
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
-from launch.doorway import flag_error
+from launch.config_file import ALL_KEYS
+from launch.doorway import flag_error, key_error
 
 ROOT = pathlib.Path(__file__).parents[2]
 _COMMAND = """
@@ -87,3 +88,23 @@ def test_what_is_no_value_is_said_in_words(typed, sentence):
   with pytest.raises(flags.Error) as caught:
     values(argv)
   assert flag_error(str(caught.value)) == sentence
+
+
+@pytest.mark.parametrize("flag", ["--config.model.x=3", "-config.model.x"])
+def test_a_networks_own_keys_are_named(flag):
+  config = ConfigDict(dict(model=dict(name="hourglass", num_stacks=8)))
+  said = f"there is no key 'x'; {ALL_KEYS}"
+  told = key_error(said, ["train", flag, "3"], config)
+  assert told == (
+    "there is no key 'x'; the section of network 'hourglass' has name, "
+    "num_stacks, which pose_jax/models/hourglass.py explains (make_hourglass)"
+  )
+  near = "there is no key 'x'; did you mean y?"
+  for other, argv, config_or_none in (
+    (near, ["train", flag], config),
+    (said, ["train", "--config.data.x=3"], config),
+    (said, ["train", "--config.model.attention.x=3"], config),
+    (said, ["train", "--config.model.xy=3"], config),
+    (said, ["train", flag], None),
+  ):
+    assert key_error(other, argv, config_or_none) == other
