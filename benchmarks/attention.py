@@ -19,7 +19,6 @@ a busy machine.
 
 import argparse
 import os
-import time
 from functools import partial
 
 import jax
@@ -27,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.programs import best_seconds, compiled, temporary_megabytes
 from pose_jax.models import make_model
 from pose_jax.models.layers import convolve
 from pose_jax.ops.depthwise import FORMS, depthwise
@@ -97,30 +97,6 @@ def kept_bytes(function, *arguments):
     for leaf in jax.tree.leaves(residuals)
     if not any(np.array_equal(np.ravel(leaf), array) for array in known)
   )
-
-
-def compiled(function, *arguments, **options):
-  """Returns the compiled function and the seconds it took."""
-  start = time.perf_counter()
-  program = jax.jit(function, **options).lower(*arguments).compile()
-  return program, time.perf_counter() - start
-
-
-def temporary_megabytes(program):
-  """What it needs besides arguments and results."""
-  return program.memory_analysis().temp_size_in_bytes / 1e6
-
-
-def best_seconds(calls, options):
-  """Best time of each call; they take turns."""
-  clock = time.process_time if options.processor_time else time.perf_counter
-  best = dict.fromkeys(calls, float("inf"))
-  for _ in range(options.repeats):
-    for name, call in calls.items():
-      start = clock()
-      jax.block_until_ready(call())
-      best[name] = min(best[name], clock() - start)
-  return best
 
 
 def check_equal(one, other, tolerance=1e-5):
@@ -322,26 +298,50 @@ MEASUREMENTS = {
   "forms": measure_forms,
   "share": measure_share,
 }
+NUMBERS = {  # option -> its default, and what it is
+  "repeats": (5, "how often each side is timed; the best counts"),
+  "batch": (8, "of part and scan: pictures at a time"),
+  "side": (64, "of part and scan: pixels along a side of a map"),
+  "features": (256, "of part: channels that a map is computed from"),
+  "parts": (16, "of part and scan: maps"),
+  "kernel": (11, "of part: size of the mean field's kernel"),
+  "network_batch": (4, "of share: pictures at a time"),
+}
+
+
+def wanted(text: str) -> list[str]:
+  """Names of measurements, as --only lists them."""
+  names = text.split(",")
+  for name in names:
+    if name not in MEASUREMENTS:
+      raise argparse.ArgumentTypeError(
+        f"wanted some of {','.join(MEASUREMENTS)}, got {name!r}"
+      )
+  return names
 
 
 def main() -> None:
   """Prints the tables that were asked for."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--only", default=",".join(MEASUREMENTS))
-  parser.add_argument("--repeats", type=int, default=5)
-  parser.add_argument("--processor_time", action="store_true")
-  parser.add_argument("--batch", type=int, default=8)
-  parser.add_argument("--side", type=int, default=64)
-  parser.add_argument("--features", type=int, default=256)
-  parser.add_argument("--parts", type=int, default=16)
-  parser.add_argument("--kernel", type=int, default=11)
-  parser.add_argument("--network_batch", type=int, default=4)
+  parser = argparse.ArgumentParser(
+    description=__doc__.splitlines()[0],
+    epilog="part: the two forms. scan: the mean field against its steps "
+    "written out. forms: every form of the depthwise convolution. share: "
+    "training steps of both papers' networks with and without attention.",
+  )
+  names = ",".join(MEASUREMENTS)
+  about = f"what is measured, see below; some of {names} (all of them)"
+  parser.add_argument("--only", default=names, type=wanted, help=about)
+  about = "seconds of all processors, for a busy machine"
+  parser.add_argument("--processor_time", action="store_true", help=about)
+  for name, (number, about) in NUMBERS.items():
+    about = f"{about} ({number})"
+    parser.add_argument(f"--{name}", type=int, default=number, help=about)
   options = parser.parse_args()
   print(
     f"{jax.devices()[0].device_kind}, jax {jax.__version__}, load average "
     f"{os.getloadavg()[0]:.1f}"
   )
-  for name in options.only.split(","):
+  for name in options.only:
     MEASUREMENTS[name](options)
 
 

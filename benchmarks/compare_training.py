@@ -73,21 +73,24 @@ def scores_text(comparison: Comparison, variant: str, seed: int) -> str:
 def parse(argv: Sequence[str] | None = None):
   """Options, and the flags that change the config."""
   parser = argparse.ArgumentParser(
-    description=__doc__.splitlines()[0], allow_abbrev=False
+    description=__doc__.splitlines()[0],
+    epilog="Further options --config.a.b=v, values of the config, are passed "
+    "on to every run.",
+    allow_abbrev=False,
   )
   parser.add_argument("--config", required=True, help="configs/NAME.py")
   parser.add_argument(
     "--variants",
     required=True,
     type=lambda text: text.split(","),
-    help="variants of the config, the one to compare with first; "
-    f"{NO_VARIANT}: the config as it stands",
+    help=f"variants of the config, such as {NO_VARIANT},A,B, the one to "
+    f"compare with first; {NO_VARIANT} is the config without a variant",
   )
   parser.add_argument(
     "--seeds",
     default="1,2,3",
     type=lambda text: [int(seed) for seed in text.split(",")],
-    help="values of config.seed",
+    help="values of config.seed, between commas (1,2,3)",
   )
   parser.add_argument("--workdir", required=True, help="folder of all runs")
   parser.add_argument("--steps", type=int, help="schedule.num_steps")

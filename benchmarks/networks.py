@@ -31,6 +31,7 @@ from jax.extend import core
 
 from launch.config_file import config_files
 from launch.experiment import Experiment, make_experiment
+from launch.mistakes import suggest
 from pose_jax.models.cost import count_multiply_adds, count_parameters
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.state import abstract_variables
@@ -57,7 +58,14 @@ class Cost:
 def main() -> None:
   """Prints the table, row by row."""
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("names", nargs="*", metavar="NAME")
+  parser.add_argument(
+    "names",
+    nargs="*",
+    metavar="NAME",
+    type=known,
+    help="FILE[:VARIANT] below configs/, such as paper000/crf:part; without "
+    "one, everything that has a network of its own",
+  )
   names = parser.parse_args().names or all_names()
   print("| experiment | input | parameters | multiply-adds | / 1024^3 | kept |")
   print("| --- | --- | --- | --- | --- | --- |", flush=True)
@@ -85,6 +93,24 @@ def all_names() -> list[str]:
       network = f"{config.model.to_dict()} {tuple(config.data.crop_hw)}"
       found.setdefault(network, f"{file}:{variant}" if variant else file)
   return list(found.values())
+
+
+def known(name: str) -> str:
+  """The name itself, if there is such an experiment."""
+  file, _, variant = name.partition(":")
+  files = [
+    path.relative_to(FOLDER).with_suffix("").as_posix()
+    for path in config_files(FOLDER)
+  ]
+  if file not in files:
+    raise argparse.ArgumentTypeError(
+      f"configs/ has no experiment {file!r}; {suggest(file, files)}"
+    )
+  try:
+    _module(file).get_config(variant)
+  except ValueError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
+  return name
 
 
 def load(name: str) -> Experiment:
