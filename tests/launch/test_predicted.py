@@ -16,8 +16,13 @@ from pose_jax.eval.predictions import of_people
 from pose_jax.geometry import Frames
 from pose_jax.skeleton import LSP14
 
+ATTENTION = {"holistic": "crf", "crf_steps": 3}
 EXPERIMENT = types.SimpleNamespace(
-  skeleton=LSP14, frames=Frames((64, 48), (16, 12))
+  skeleton=LSP14,
+  frames=Frames((64, 48), (16, 12)),
+  config=types.SimpleNamespace(
+    model=types.SimpleNamespace(attention=ATTENTION)
+  ),
 )
 
 
