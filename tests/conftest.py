@@ -14,6 +14,7 @@ os.environ["XLA_FLAGS"] = (
 )
 
 import jax  # noqa: E402
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
@@ -37,6 +38,14 @@ def _shared(part: str) -> pathlib.Path:
   if not folder.is_dir():
     pytest.fail(f"POSE_JAX_SHARED is set, but {folder} does not exist")
   return folder
+
+
+@pytest.fixture
+def no_annotation_checks():
+  """Lets wrong shapes reach a function's own check, as for users."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

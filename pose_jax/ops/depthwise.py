@@ -5,6 +5,7 @@ convolution is slow on CPUs; `fastest_form` is the one place that chooses.
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +55,7 @@ def depthwise(
     ValueError: if a side of the kernel is even or not in 1..15, or an argument
       is none of the above.
   """
+  check_shapes(x, kernel)
   kernels = kernel if isinstance(kernel, tuple) else (kernel,)
   for one in kernels:
     _check_depthwise(x, one, form)
@@ -65,6 +67,32 @@ def depthwise(
     name = form or fastest_form(one.shape[0] * one.shape[1])
     x = _direct(x, one) if name == "direct" else _correlate(name, x, one)
   return x
+
+
+def check_shapes(x: Any, kernel: Any) -> None:
+  """Raises ValueError if maps or kernel have not a shape of `depthwise`."""
+  if jnp.ndim(x) != 4:
+    raise ValueError(f"maps are [B, h, w, P], got shape {jnp.shape(x)}")
+  num_maps = x.shape[-1]
+  is_pair = isinstance(kernel, tuple)
+  kernels = kernel if is_pair else (kernel,)
+  shapes = [getattr(one, "shape", None) for one in kernels]
+  is_right = len(shapes) == 1 + is_pair and all(
+    shape is not None
+    and len(shape) == 4
+    and shape[2] == 1
+    and shape[3] in (1, num_maps)
+    for shape in shapes
+  )
+  if is_right and is_pair:
+    is_right = shapes[0][1] == shapes[1][0] == 1
+  if not is_right:
+    raise ValueError(
+      f"a kernel for {num_maps} maps is [k, k, 1, {num_maps}], or [k, k, 1, 1] "
+      f"for all, or a pair of column [k, 1, 1, {num_maps}] and row [1, k, 1, "
+      f"{num_maps}], got "
+      + " and ".join(str(shape or "no array") for shape in shapes)
+    )
 
 
 def _check_depthwise(x, kernel, form):

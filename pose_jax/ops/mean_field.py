@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from pose_jax.ops.depthwise import MAX_KERNEL_SIZE as MAX_KERNEL_SIZE
-from pose_jax.ops.depthwise import Kernel, depthwise
+from pose_jax.ops.depthwise import Kernel, check_shapes, depthwise
 
 Bias = Float[Array, " #P"] | None
 STARTS = ("unary_conv", "sigmoid_unary")
@@ -72,10 +72,10 @@ def mean_field(
       computes each Phi_{t-1} anew from the start: time grows as steps squared.
     form: of the convolution (`depthwise`).
   Raises:
-    ValueError: if an option is not one of the above.
+    ValueError: if an argument is not one of the above.
   """
   rule = _Rule(steps, start, keep_unary, damping, form)
-  _check(rule)
+  _check(rule, unary, kernel, bias)
   last_map = _last_map_recomputed if constant_memory else _last_map
   return last_map(rule, (unary, kernel, bias))
 
@@ -101,7 +101,7 @@ def mean_field_steps(
   the start; index t is the map after update t. Arguments as `mean_field`.
   """
   rule = _Rule(steps, start, keep_unary, damping, form)
-  _check(rule)
+  _check(rule, unary, kernel, bias)
   arrays = (unary, kernel, bias)
 
   def body(phi, index):
@@ -123,7 +123,14 @@ def largest_changes(
   return jnp.abs(jnp.diff(maps, axis=0)).max((2, 3))
 
 
-def _check(rule):
+def _check(rule, unary, kernel, bias):
+  check_shapes(unary, kernel)
+  num_maps = unary.shape[-1]
+  if bias is not None and jnp.shape(bias) not in ((num_maps,), (1,)):
+    raise ValueError(
+      f"a mean field's bias is [{num_maps}], a number for each map, or [1] for "
+      f"all, or None, got shape {jnp.shape(bias)}"
+    )
   if rule.steps < 1:
     raise ValueError(
       f"a mean field takes at least one step, got steps={rule.steps}: without "

@@ -3,7 +3,6 @@
 import cv2
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -309,14 +308,6 @@ def test_gradient_on_degenerate_maps_is_finite(name):
     return xy.sum() + score.sum()
 
   assert jnp.isfinite(jax.grad(total)(jnp.asarray(maps))).all()
-
-
-@pytest.fixture
-def no_annotation_checks():
-  """Lets wrong ranks reach the function's own check, as for users."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("no_annotation_checks")

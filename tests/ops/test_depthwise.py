@@ -106,3 +106,14 @@ def test_errors_say_what_was_wanted(side, form, dtype, message):
   )
   with pytest.raises(ValueError, match=message):
     depthwise(x, kernel, form=form)
+
+
+@pytest.mark.usefixtures("no_annotation_checks")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_kernel_of_other_maps_is_refused(form):
+  x = jnp.zeros((1, 8, 8, 5))
+  for shape in ((3, 3, 5, 1), (3, 3, 1, 2), (3, 3)):
+    with pytest.raises(ValueError, match="^a kernel for 5 maps is .k, k, 1, 5"):
+      depthwise(x, jnp.zeros(shape), form=form)
+  with pytest.raises(ValueError, match="^maps are .B, h, w, P., got shape"):
+    depthwise(x[0], jnp.zeros((3, 3, 1, 5)), form=form)

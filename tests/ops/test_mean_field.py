@@ -289,3 +289,43 @@ def test_errors_say_what_was_wanted(options, message):
   for function in (mean_field, mean_field_steps):
     with pytest.raises(ValueError, match=message):
       function(*arrays, **options)
+
+
+@pytest.mark.usefixtures("no_annotation_checks")
+@pytest.mark.parametrize(
+  ("unary", "kernel", "bias", "message"),
+  [
+    ((4, 6, 5), (3, 3, 1, 5), None, r"B, h, w, P\], got shape \(4, 6, 5\)"),
+    ((1, 4, 6, 5), (3, 3, 5, 1), None, r"k, k, 1, 5\], .* \(3, 3, 5, 1\)"),
+    ((1, 4, 6, 5), (3, 3, 1, 4), None, r"for 5 maps .* got \(3, 3, 1, 4\)"),
+    ((1, 4, 6, 5), (3, 3, 5), None, r"for 5 maps .* got \(3, 3, 5\)"),
+    ((1, 4, 6, 5), (3, 3, 1, 5), (4,), r"bias is \[5\], .* shape \(4,\)"),
+    ((1, 4, 6, 5), (3, 3, 1, 5), (), r"bias is \[5\], .* shape \(\)"),
+    ((1, 4, 6, 5), (3, 3, 1, 5), (1, 5), r"bias is \[5\], .* \(1, 5\)"),
+  ],
+)
+def test_shapes_are_checked_at_the_border(unary, kernel, bias, message):
+  arrays = (
+    *(jnp.ones(unary), jnp.ones(kernel)),
+    None if bias is None else jnp.ones(bias),
+  )
+  for function in (mean_field, mean_field_steps):
+    with pytest.raises(ValueError, match=message):
+      function(*arrays)
+
+
+@pytest.mark.usefixtures("no_annotation_checks")
+def test_a_pair_is_a_column_and_a_row():
+  unary = jnp.ones((1, 4, 6, 5))
+  column, row = jnp.ones((3, 1, 1, 5)), jnp.ones((1, 3, 1, 5))
+  for wrong, message in (
+    ((row, column), r"and row .* got \(1, 3, 1, 5\) and \(3, 1, 1, 5\)"),
+    ((column,), r"and row .* got \(3, 1, 1, 5\)"),
+    ((column, row[:, :, 0]), r"got \(3, 1, 1, 5\) and \(1, 3, 5\)"),
+    ([column, row], "and row .* got no array"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      mean_field(unary, wrong, None)
+  for right in ((column, row), (column[..., :1], row[..., :1])):
+    for bias in (None, jnp.ones(5), jnp.ones(1)):
+      assert mean_field(unary, right, bias).shape == unary.shape
