@@ -12,6 +12,7 @@ The read-out is 1x1, so it commutes with a gate on pixels and with sampling:
 w_p (f o Phi_p) = Phi_p o (w_p f). No attended copy of the features is made.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,12 @@ from pose_jax.models.attention_maps import (
   SoftmaxMap,
   Transformer,
 )
-from pose_jax.models.attention_options import NONE, AttentionOptions
+from pose_jax.models.attention_options import (
+  KINDS,
+  NONE,
+  AttentionOptions,
+  check_attention,
+)
 from pose_jax.models.attention_options import make_attention as make_attention
 from pose_jax.models.layers import convolve
 from pose_jax.models.resample import upsample_nearest
@@ -83,6 +89,7 @@ class Attention(nn.Module):
 
   @nn.compact
   def __call__(self, levels: Sequence[Float[Array, "B _ _ _"]]) -> Gate:
+    _check_pyramid(levels)
     if self.kind == "transformer":
       theta = Transformer(
         self.num_maps, self.options.transformer_grid, name="transformer"
@@ -99,6 +106,10 @@ class Attention(nn.Module):
 
   def _map(self, name: str) -> nn.Module:
     o, num = self.options, self.num_maps
+    if self.kind not in ("softmax", "gaussian", "crf"):
+      raise ValueError(
+        f"attention is one of {', '.join(KINDS[1:])}, got {self.kind!r}"
+      )
     if self.kind == "softmax":
       return SoftmaxMap(num, o.summary_size, name=name)
     if self.kind == "gaussian":
@@ -130,12 +141,30 @@ def _seen(theta, features):
 def _enlarged(x, size_hw):
   """A coarser level's map, nearest-upsampled to the finest level's size."""
   factor = size_hw[0] // x.shape[1]
-  if tuple(size_hw) != tuple(factor * length for length in x.shape[1:3]):
-    raise ValueError(
-      f"a level of {x.shape[1:3]} cannot be enlarged to {tuple(size_hw)}: a "
-      "pyramid's finest size must be a multiple of the others"
-    )
   return upsample_nearest(x, factor) if factor > 1 else x
+
+
+def _check_pyramid(levels):
+  """Refuses what is no pyramid, whatever is then read of it."""
+  if not isinstance(levels, list | tuple):
+    raise ValueError(
+      "wanted a list of levels [B, h, w, C], coarse to fine, got one "
+      f"{type(levels).__name__}: put a single level into a list"
+    )
+  shapes = [tuple(jnp.shape(level)) for level in levels]
+  if not shapes or any(len(shape) != 4 for shape in shapes):
+    raise ValueError(
+      "wanted one level [B, h, w, C] or more, coarse to fine, got "
+      f"shapes {shapes}"
+    )
+  for (_, *coarse, _), (_, *fine, _) in itertools.pairwise(shapes):
+    factor = fine[0] // coarse[0]
+    if factor < 1 or fine != [factor * length for length in coarse]:
+      raise ValueError(
+        f"a level of {tuple(coarse)} cannot be enlarged to {tuple(fine)}, the "
+        "next one: levels go from coarse to fine, and height and width of "
+        "each are the same multiple of those of the one before"
+      )
 
 
 class PoseHead(nn.Module):
@@ -161,8 +190,13 @@ class PoseHead(nn.Module):
 
     Args:
       levels: features [B, h_i, w_i, C_i], coarse to fine; heatmaps are read
-        from the last, whose size is a multiple of the others'.
+        from the last. Each size is a multiple of the one before.
+    Raises:
+      ValueError: for levels that are no such pyramid, or options that
+        `make_attention` would not have let pass.
     """
+    _check_pyramid(levels)
+    check_attention(self.attention, len(levels))
     options, x = self.attention, levels[-1]
     gates: dict[str, Gate] = {}
     for place, kind in (

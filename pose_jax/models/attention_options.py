@@ -138,9 +138,16 @@ def make_attention(
       )
     _check_type(name, value)
   attention = AttentionOptions(**given)
-  _check_values(attention)
-  _check_combination(attention, num_levels)
+  check_attention(attention, num_levels)
   return attention
+
+
+def check_attention(options: AttentionOptions, num_levels: int) -> None:
+  """Raises ValueError as `make_attention`."""
+  for name in _DEFAULTS:
+    _check_type(name, getattr(options, name))
+  _check_values(options)
+  _check_combination(options, num_levels)
 
 
 def _check_type(name: str, value: Any) -> None:
@@ -153,15 +160,6 @@ def _check_type(name: str, value: Any) -> None:
     raise ValueError(
       f"attention.{name} must be {_WORDS.get(kind, 'a text')}, like "
       f"{_DEFAULTS[name]!r}, got {value!r}"
-    )
-
-
-def check_levels(levels: int, num_levels: int) -> None:
-  """Raises ValueError if `holistic` is to read more levels than there are."""
-  if levels > num_levels:
-    raise ValueError(
-      f"attention.levels is {levels}, but the network's pyramid has "
-      f"{num_levels}: take at most as many, or 0 for all"
     )
 
 
@@ -202,7 +200,11 @@ def _check_values(a: AttentionOptions) -> None:
 
 
 def _check_combination(a: AttentionOptions, num_levels: int) -> None:
-  check_levels(a.levels, num_levels)
+  if a.levels > num_levels:
+    raise ValueError(
+      f"attention.levels is {a.levels}, but the network's pyramid has "
+      f"{num_levels}: take at most as many, or 0 for all"
+    )
   if a.levels and a.holistic == "none":
     raise ValueError(
       f"attention.levels is {a.levels}, but attention.holistic, which alone "

@@ -224,22 +224,6 @@ def test_maps_of_all_sizes_are_enlarged_by_repeating_pixels(sizes):
     np.testing.assert_allclose(maps["holistic"], total, rtol=1e-5)
 
 
-def test_levels_that_do_not_divide_are_refused_or_read_by_transformers():
-  levels = _levels(sizes=[(3, 2), (5, 4), (12, 8)])
-  for kind in ("softmax", "gaussian", "crf"):
-    with pytest.raises(ValueError, match=r"\(5, 4\) cannot be enlarged to"):
-      _params(_combination(kind, "none", "none"), levels)
-    _params(_combination(kind, "none", "none", levels=1), levels)
-  with pytest.raises(ValueError, match=r"level of \(24, 16\) cannot be"):
-    _params(
-      _combination("crf", "none", "none"),
-      _levels(sizes=[(24, 16), (12, 8)]),
-    )
-  options = _combination("transformer", "none", "none")
-  heatmaps, _ = _apply(options, _params(options, levels), levels)
-  assert heatmaps.shape == (2, 12, 8, NUM_MAPS)
-
-
 @pytest.mark.parametrize(
   "case",
   [
