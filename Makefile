@@ -12,7 +12,7 @@ quickstart: .venv/installed
 	$(BIN)/python -m launch.evaluate --workdir=runs/quickstart
 
 test: .venv/installed-for-tests lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=worksteal
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .

@@ -37,7 +37,8 @@ def get_config(variant: str = "") -> ConfigDict:
   if variant in _ATTENTION:
     config.name += f"_{variant}"
     config.model.attention.update(_ATTENTION[variant])
-  config.model.attention.update(crf_kernel_size=7, crf_start="sigmoid_unary")
+  if variant.startswith("crf"):
+    config.model.attention.update(crf_kernel_size=7, crf_start="sigmoid_unary")
   config.optimizer.update(learning_rate=3e-3, clip_norm=1.0)
   config.schedule.update(num_steps=2000, warmup_steps=100)
   config.checkpoint.every_steps = 500

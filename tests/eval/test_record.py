@@ -216,7 +216,8 @@ def test_attention_of_the_shown_people_is_in_the_report(make_people, tmp_path):
   folder = record.write((result,), tmp_path, hm_from_crop=FRAMES.hm_from_crop)
   page = (folder / "report.html").read_text()
   assert "<h2>Attention</h2>" in page
-  assert page.count("<img") == 2 * count
+  # Heatmaps and maps of each, and the mean fields of the first two.
+  assert page.count("<img") == 2 * count + 2
 
 
 def test_a_network_without_attention_has_none_in_its_report(
