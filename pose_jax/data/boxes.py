@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Integer
 
 from pose_jax.data.images import DataError
 from pose_jax.data.people import People
@@ -27,6 +27,23 @@ def cut_boxes(
   high = np.clip(box_xywh_img[:, :2] + box_xywh_img[:, 2:], low, size_wh)
   cut = np.concatenate([low, high - low], 1)
   return np.where((size_wh > 0).all(1, keepdims=True), cut, box_xywh_img)
+
+
+def cut_and_kept(
+  box_xywh_img: Float64[np.ndarray, "N 4"],
+  is_wanted: Bool[np.ndarray, " N"],
+  image_index: Integer[np.ndarray, " N"],
+  image_hw: Integer[np.ndarray, "I 2"],
+) -> tuple[Int64[np.ndarray, " R"], Float64[np.ndarray, "R 4"]]:
+  """Rows of wanted boxes of which a pixel or more is in the image; cut boxes.
+
+  Args:
+    image_index: row of each box's image; that of a box not wanted may be any.
+  """
+  rows = np.flatnonzero(is_wanted)
+  cut = cut_boxes(box_xywh_img[rows], image_hw[image_index[rows]])
+  has_extent = (cut[:, 2:] >= 1).all(1)
+  return rows[has_extent], cut[has_extent]
 
 
 def join_boxes(

@@ -12,10 +12,10 @@ import math
 import pathlib
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Integer
 
 from pose_jax.data import entries
-from pose_jax.data.boxes import cut_boxes
+from pose_jax.data.boxes import cut_and_kept
 from pose_jax.data.images import DataError
 from pose_jax.data.people import People
 
@@ -94,10 +94,7 @@ def read_boxes(
     row = int(np.flatnonzero(is_turned)[0])
     fault = f"has bbox {boxes[row]['bbox']!r}: width or height is below 0"
     raise entries.faulty(*column, row, fault, path)
-  kept = np.flatnonzero(is_sure)
-  box = cut_boxes(box[kept], people.image_hw[image_index[kept]])
-  has_extent = (box[:, 2:] >= 1).all(1)
-  kept, box = kept[has_extent], box[has_extent]
+  kept, box = cut_and_kept(box, is_sure, image_index, people.image_hw)
   if not len(kept):
     raise DataError(
       f"detections file {path} has no box of a person in any of the "
@@ -107,11 +104,8 @@ def read_boxes(
     )
   return DetectedBoxes(
     people=dataclasses.replace(
-      unlabelled(people, len(kept)),
-      image_index=image_index[kept],
+      unlabelled(people, image_index[kept], box),
       person_ids=kept + 1,
-      box_xywh_img=box.astype(np.float32),
-      area=box[:, 2:].prod(1).astype(np.float32),
       score=score[kept].astype(np.float32),
       box_source=f"detections {path.name}",
     ),
@@ -119,7 +113,7 @@ def read_boxes(
     num_other_categories=int((~is_person).sum()),
     num_other_images=int((is_person & ~is_here).sum()),
     num_low_score=int((is_here & ~is_sure).sum()),
-    num_tiny=int((~has_extent).sum()),
+    num_tiny=int(is_sure.sum()) - len(kept),
   )
 
 
@@ -183,20 +177,24 @@ def _rows(image_ids: np.ndarray, people: People) -> np.ndarray:
   return np.array(found, np.int32)
 
 
-def unlabelled(people: People, num: int) -> People:
-  """`num` people, all in the first of the table's images, and nothing known.
+def unlabelled(
+  people: People,
+  image_index: Integer[np.ndarray, " N"],
+  box_xywh_img: Float64[np.ndarray, "N 4"],
+) -> People:
+  """Boxes in the table's images, in place of its people; no keypoint is known.
 
-  For boxes that no human drew: the caller says whose image and box.
+  The area is that of the box, the score 1.
   """
-  num_keypoints = people.skeleton.num_keypoints
+  num, num_keypoints = len(box_xywh_img), people.skeleton.num_keypoints
   return dataclasses.replace(
     people,
-    image_index=np.zeros(num, np.int32),
+    image_index=image_index,
     person_ids=np.arange(num),
-    box_xywh_img=np.zeros((num, 4), np.float32),
+    box_xywh_img=box_xywh_img.astype(np.float32),
     kpts_xy_img=np.zeros((num, num_keypoints, 2), np.float32),
     vis=np.zeros((num, num_keypoints), np.int8),
-    area=np.zeros(num, np.float32),
+    area=box_xywh_img[:, 2:].prod(1).astype(np.float32),
     is_crowd=np.zeros(num, bool),
     score=np.ones(num, np.float32),
     head_size=None,

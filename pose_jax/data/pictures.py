@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pose_jax.data import entries
-from pose_jax.data.boxes import cut_boxes
+from pose_jax.data.boxes import cut_and_kept
 from pose_jax.data.detections import read_boxes, unlabelled
 from pose_jax.data.images import (
   ADVICE,
@@ -207,10 +207,8 @@ def _annotated(
     np.int32,
   )
   is_crowd = np.array([bool(row.get("iscrowd")) for row in rows], bool)
-  kept = np.flatnonzero(is_wanted & (image_index >= 0) & ~is_crowd)
-  box = cut_boxes(box[kept], people.image_hw[image_index[kept]])
-  has_extent = (box[:, 2:] >= 1).all(1)
-  kept, box = kept[has_extent], box[has_extent]
+  is_here = is_wanted & (image_index >= 0) & ~is_crowd
+  kept, box = cut_and_kept(box, is_here, image_index, people.image_hw)
   if not len(kept):
     raise DataError(
       f"boxes file {path} has no box of a {people.skeleton.category} in any of "
@@ -219,12 +217,9 @@ def _annotated(
       "its file_names those of the pictures?"
     )
   boxed = dataclasses.replace(
-    unlabelled(people, len(kept)),
+    unlabelled(people, image_index[kept], box),
     image_ids=image_ids,
-    image_index=image_index[kept],
     person_ids=person_ids[kept],
-    box_xywh_img=box.astype(np.float32),
-    area=box[:, 2:].prod(1).astype(np.float32),
     box_source=f"annotations {path.name}",
   )
   left_out = len(rows) - len(kept)
