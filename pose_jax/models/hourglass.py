@@ -29,9 +29,13 @@ from pose_jax.models.hourglass_parts import (
   Stack,
   Stem,
 )
-from pose_jax.models.layers import BatchNorm, Conv
+from pose_jax.models.layers import (
+  DTYPES,
+  BatchNorm,
+  Conv,
+  check_numerics,
+)
 from pose_jax.models.output import PoseOutput
-from pose_jax.models.pose_resnet import DTYPES
 
 STRIDE = 4  # of the stem
 
@@ -182,7 +186,8 @@ def make_hourglass(
   Raises:
     ValueError: naming the value that cannot be built and those that can.
   """
-  _check_choices(stem=stem, skip=skip, neck=neck, dtype=dtype)
+  _check_choices(stem=stem, skip=skip, neck=neck)
+  check_numerics(dtype=dtype, batch_norm_momentum=batch_norm_momentum)
   _check_counts(
     num_keypoints=num_keypoints,
     num_stacks=num_stacks,
@@ -194,11 +199,6 @@ def make_hourglass(
     raise ValueError(
       "num_features must be a positive multiple of 8 (the stem starts with a "
       f"quarter, bottlenecks halve), got {num_features}"
-    )
-  if not 0 <= batch_norm_momentum <= 1:
-    raise ValueError(
-      "batch_norm_momentum must be between 0 and 1, got "
-      f"{batch_norm_momentum}: torch's 0.1 is 0.9 here"
     )
   options = make_attention(attention, num_levels=depth)
   _check_part(options, part_from_stack, num_stacks)
@@ -223,7 +223,7 @@ def make_hourglass(
 
 
 def _check_choices(**values: str) -> None:
-  choices = {"stem": STEMS, "skip": SKIPS, "neck": NECKS, "dtype": DTYPES}
+  choices = {"stem": STEMS, "skip": SKIPS, "neck": NECKS}
   for name, value in values.items():
     if value not in choices[name]:
       raise ValueError(

@@ -21,6 +21,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
@@ -310,3 +311,14 @@ def _batch_moments(x, axis_name):
     mean, square = lax.pmean((mean, square), axis_name)
     count = count * lax.psum(1, axis_name)
   return mean, jnp.maximum(square - jnp.square(mean), 0.0), count
+
+
+def check_numerics(*, dtype: str, batch_norm_momentum: float | int) -> None:
+  """Raises ValueError for config values that no layer can be made of."""
+  if dtype not in DTYPES:
+    raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+  if not 0 <= batch_norm_momentum <= 1:
+    raise ValueError(
+      "batch_norm_momentum must be between 0 and 1, got "
+      f"{batch_norm_momentum}: torch's 0.1 is 0.9 here"
+    )

@@ -21,11 +21,16 @@ from pose_jax.models.attention_options import (
   AttentionOptions,
   make_attention,
 )
-from pose_jax.models.layers import BatchNorm, Conv, Deconv
+from pose_jax.models.layers import (
+  DTYPES,
+  BatchNorm,
+  Conv,
+  Deconv,
+  check_numerics,
+)
 from pose_jax.models.output import PoseOutput
 from pose_jax.models.resnet import STAGES, ResNet
 
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 STRIDE = 32  # of the backbone
 
 
@@ -139,13 +144,7 @@ def make_pose_resnet(
     raise ValueError(
       f"depth must be one of {', '.join(map(str, STAGES))}, got {depth!r}"
     )
-  if dtype not in DTYPES:
-    raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
-  if not 0 <= batch_norm_momentum <= 1:
-    raise ValueError(
-      "batch_norm_momentum must be between 0 and 1, got "
-      f"{batch_norm_momentum}: torch's 0.1 is 0.9 here"
-    )
+  check_numerics(dtype=dtype, batch_norm_momentum=batch_norm_momentum)
   if width < 1 or num_keypoints < 1:
     raise ValueError(
       "width and num_keypoints must be at least 1, got "
