@@ -164,7 +164,9 @@ class CrfMap(nn.Module):
     )
     is_asked = not self.is_initializing() and self.is_mutable_collection(STEPS)
     if self.stores_steps and is_asked:
-      self.sow(STEPS, "steps", mean_field_steps(unary, kernel, bias, **options))
+      steps = mean_field_steps(unary, kernel, bias, **options)
+      self.sow(STEPS, "steps", steps)
+      return steps[-1]
     return mean_field(
       unary, kernel, bias, constant_memory=self.constant_memory, **options
     )
