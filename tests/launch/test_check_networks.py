@@ -1,5 +1,6 @@
 """Model sections of networks that the base config does not describe."""
 
+import dataclasses
 import importlib
 
 import pytest
@@ -11,6 +12,7 @@ from configs.paper001 import hierarchical
 from launch.check import check_config
 from launch.mistakes import ConfigError
 from pose_jax.models import MODELS
+from pose_jax.models.attention_options import AttentionOptions
 
 
 def drawn():
@@ -111,3 +113,8 @@ def test_a_wrong_key_is_told_where_right_ones_are_explained():
   sentence = "its options: num_stacks, .*; pose_jax.models.hourglass.make_hourg"
   with pytest.raises(ConfigError, match=sentence):
     check_config(hourglass(zzz=2))
+
+
+def test_attention_has_the_same_defaults_in_configs_and_in_the_network():
+  section = base.get_config().model.attention.to_dict()
+  assert section == dataclasses.asdict(AttentionOptions())
