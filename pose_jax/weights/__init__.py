@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pose_jax.models import build, read_config
-from pose_jax.weights.names import KINDS, SIZES, TABLES, UNUSED
+from pose_jax.weights.names import KINDS, UNUSED
+from pose_jax.weights.tables import SIZES, TABLES
 
 Tree = dict[str, Any]
 

@@ -5,7 +5,7 @@ has, what we call them and how their axes are ordered. Torch stores kernels
 OIHW, those of transposed convolutions IOHW; we store both HWIO, unflipped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pose_jax.models.resnet import STAGES, BasicBlock
@@ -184,13 +184,3 @@ def _check_form(
         f"torch weights of {whose}, whose model.{name} is {wanted!r}, got "
         f"{value!r}: set it so"
       )
-
-
-TABLES: dict[str, Callable[..., list[Row]]] = {
-  "pose_resnet": pose_resnet_rows,
-  "hourglass": hourglass_rows,
-}
-SIZES = {  # options that say which rows there are
-  "pose_resnet": ("depth", "deconv_filters"),
-  "hourglass": ("num_stacks", "num_blocks", "depth"),
-}

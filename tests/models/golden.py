@@ -12,7 +12,8 @@ from pose_jax.models import make_model
 from pose_jax.train.losses import mse
 from pose_jax.train.optimizer import make_optimizer
 from pose_jax.weights import load_torch
-from pose_jax.weights.names import KINDS, TABLES
+from pose_jax.weights.names import KINDS
+from pose_jax.weights.tables import TABLES
 
 
 def load_module(path):
