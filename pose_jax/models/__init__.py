@@ -16,12 +16,14 @@ from flax import linen as nn
 
 from pose_jax.models.attention_options import NONE, AttentionOptions
 from pose_jax.models.hourglass import make_hourglass
+from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.skeleton import Skeleton
 
 MODELS = {
   "pose_resnet": make_pose_resnet,
   "hourglass": make_hourglass,
+  "hrnet": make_hrnet,
 }
 
 
