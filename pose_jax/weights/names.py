@@ -85,7 +85,7 @@ def pose_resnet_rows(
     ValueError: for forms of the network that SimpleBaseline does not have.
   """
   strides = (2,) * len(deconv_filters)
-  _check_form(
+  check_form(
     "a PoseResNet are SimpleBaseline's", options, deconv_strides=strides
   )
   rows = resnet_rows(depth)
@@ -113,7 +113,7 @@ def hourglass_rows(
   Raises:
     ValueError: for forms of the network that pytorch-pose does not have.
   """
-  _check_form(
+  check_form(
     "an hourglass are pytorch-pose's",
     options,
     stem="standard",
@@ -168,7 +168,7 @@ def _preact_rows(
   return rows
 
 
-def _check_form(
+def check_form(
   whose: str, options: Mapping[str, Any], **published: Any
 ) -> None:
   """Refuses options other than the published; attention never was."""

@@ -4,13 +4,16 @@ config decides which rows there are.
 
 from collections.abc import Callable
 
+from pose_jax.weights.hrnet_names import hrnet_rows
 from pose_jax.weights.names import Row, hourglass_rows, pose_resnet_rows
 
 TABLES: dict[str, Callable[..., list[Row]]] = {
   "pose_resnet": pose_resnet_rows,
   "hourglass": hourglass_rows,
+  "hrnet": hrnet_rows,
 }
 SIZES = {  # options that say which rows there are
   "pose_resnet": ("depth", "deconv_filters"),
   "hourglass": ("num_stacks", "num_blocks", "depth"),
+  "hrnet": ("width", "stem_width", "num_modules", "num_blocks"),
 }
