@@ -5,7 +5,6 @@ head, "Pose Estimation using Attention Based Mechanisms" (Figure 2): its pyramid
 is what the transposed convolutions give.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,23 +14,25 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.attention import PoseHead
 from pose_jax.models.attention_options import (
   NONE,
   AttentionOptions,
   make_attention,
 )
+from pose_jax.models.deconv_head import (
+  STRIDE,
+  check_deconvs,
+  deconv_head,
+  deconv_map_hw,
+)
 from pose_jax.models.layers import (
   DTYPES,
   BatchNorm,
   Conv,
-  Deconv,
   check_numerics,
 )
 from pose_jax.models.output import PoseOutput
 from pose_jax.models.resnet import STAGES, ResNet
-
-STRIDE = 32  # of the backbone
 
 
 class PoseResNet(nn.Module):
@@ -84,25 +85,15 @@ class PoseResNet(nn.Module):
     pyramid = ResNet(
       stage_sizes, block, self.width, conv, norm, name="backbone"
     )(jnp.asarray(images))
-    x, levels = pyramid[-1], []
-    for index, (features, stride) in enumerate(
-      zip(self.deconv_filters, self.deconv_strides, strict=True)
-    ):
-      x = self._enlarge(features, stride, name=f"deconv{index}")(x)
-      x = nn.relu(norm(name=f"deconv{index}_norm")(x))
-      levels.append(x)
-    head = PoseHead(self.num_keypoints, self.attention, name="head")
-    heatmaps, attention = head(levels)
-    return PoseOutput(
-      heatmaps=heatmaps, stages=(heatmaps,), attention=attention
+    return deconv_head(
+      pyramid[-1],
+      num_keypoints=self.num_keypoints,
+      filters=self.deconv_filters,
+      strides=self.deconv_strides,
+      attention=self.attention,
+      norm=norm,
+      dtype=self.dtype,
     )
-
-  def _enlarge(self, features: int, stride: int, name: str) -> nn.Module:
-    """A transposed convolution; that of stride 1 is a plain one."""
-    if stride == 2:
-      return Deconv(features, dtype=self.dtype, name=name)
-    init = nn.initializers.normal(0.001)
-    return Conv(features, dtype=self.dtype, kernel_init=init, name=name)
 
   @property
   def crop_step(self) -> int:
@@ -112,14 +103,9 @@ class PoseResNet(nn.Module):
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels."""
-    height, width = crop_hw
-    if height < 1 or width < 1 or height % STRIDE or width % STRIDE:
-      raise ValueError(
-        f"crop_hw must be positive multiples of {STRIDE} for a ResNet, got "
-        f"({height}, {width}): choose for example (256, 192)"
-      )
-    scale = math.prod(self.deconv_strides)
-    return height // STRIDE * scale, width // STRIDE * scale
+    return deconv_map_hw(
+      crop_hw, strides=self.deconv_strides, network="a ResNet"
+    )
 
 
 def make_pose_resnet(
@@ -150,29 +136,13 @@ def make_pose_resnet(
       "width and num_keypoints must be at least 1, got "
       f"{width} and {num_keypoints}"
     )
-  if not 1 <= len(deconv_filters) <= 5 or min(deconv_filters) < 1:
-    raise ValueError(
-      "deconv_filters must be one to five positive numbers of channels, got "
-      f"{tuple(deconv_filters)}"
-    )
-  strides = tuple(deconv_strides)
-  if len(strides) != len(deconv_filters) or not set(strides) <= {1, 2}:
-    raise ValueError(
-      f"deconv_strides must be 1 or 2 for each of the {len(deconv_filters)} "
-      f"deconv_filters, got {strides}"
-    )
-  kernels = tuple(3 if stride == 1 else 4 for stride in strides)
-  if tuple(deconv_kernels) != kernels:
-    raise ValueError(
-      f"deconv_kernels must be {kernels}, 4 where deconv_strides is 2 and 3 "
-      f"where it is 1, got {tuple(deconv_kernels)}"
-    )
+  check_deconvs(deconv_filters, deconv_strides, deconv_kernels)
   return PoseResNet(
     num_keypoints=num_keypoints,
     depth=depth,
     width=width,
     deconv_filters=tuple(deconv_filters),
-    deconv_strides=strides,
+    deconv_strides=tuple(deconv_strides),
     attention=make_attention(attention, num_levels=len(deconv_filters)),
     dtype=DTYPES[dtype],
     axis_name="devices" if sync_batch_norm else None,

@@ -8,6 +8,7 @@ import pytest
 from golden import Golden
 
 from pose_jax.models import MODELS, make_model, map_hw
+from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.skeleton import COCO17, LSP14
 
 TINY = {
@@ -89,7 +90,7 @@ def test_a_tiny_network_keeps_shape_and_parameter_types(tiny):
   assert output.heatmaps.dtype == jnp.float32
   assert output.stages[-1].shape == output.heatmaps.shape
   assert model.map_hw((64, 32)) == map_hw(TINY, (64, 32)) == (16, 8)
-  assert set(MODELS) == {"pose_resnet", "hourglass"}
+  assert MODELS["pose_resnet"] is make_pose_resnet
 
 
 def test_gradient_reaches_every_parameter(tiny):
