@@ -39,7 +39,10 @@ def _data() -> ConfigDict:
       eval=_dataset("drawn"),
       skeleton="coco17",  # mpii16, lsp14, or one's own: FILE.toml
       crop_hw=(256, 192),  # network input, pixels
-      alignment="corner",  # corner (HRNet's) or unit (DARK's)
+      # corner (HRNet's), unit (DARK's), udp (UDP's): pose_jax/geometry.py. A
+      # row of UDP also sets loss.unbiased and decodes with dark (its blur is 7
+      # in UDP's code, 11 in mmpose's); flipped maps need no shift by themselves
+      alignment="corner",
       padding=1.25,  # growth of a box before it is cropped
       mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
       std_rgb=(0.229, 0.224, 0.225),

@@ -12,10 +12,15 @@ decoder and flip test share:
           mirror images of crop and heatmap then differ by almost a heatmap
           pixel, hence a flip shift of one column.
   unit    DARK's: distances between pixel centres go to distances between
-          pixel centres, (W - 1) / (w - 1), about the frames' centres (UDP's
-          idea too). No flip shift.
+          pixel centres, (W - 1) / (w - 1), about the frames' centres. No flip
+          shift.
+  udp     UDP's: crop and heatmap are measured as in "unit", a box is not: its
+          width goes to W - 1 and its height to H - 1, each by a factor of its
+          own. So x and y scale apart, by 1 in 764 in a crop of 256x192, by 1
+          in 188 on its heatmap; and a box reaches a pixel farther than in
+          "unit". No flip shift.
 
-Both scale x and y alike, by the widths.
+The first two scale x and y alike, by the widths.
 """
 
 import dataclasses
@@ -23,7 +28,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float
 
-ALIGNMENTS = ("corner", "unit")
+ALIGNMENTS = ("corner", "unit", "udp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Frames:
   Attributes:
     crop_hw: network input (height, width), pixels.
     map_hw: heatmap (height, width), pixels.
-    alignment: "corner" (HRNet) or "unit" (DARK).
+    alignment: "corner" (HRNet), "unit" (DARK) or "udp" (Huang et al. 2020,
+      arXiv 1911.07524; their code's get_warp_matrix).
     padding: factor by which a box grows before it is cropped.
   Raises:
     ValueError: on an unknown alignment, sizes below 2, or a heatmap whose
@@ -66,6 +72,11 @@ class Frames:
   @property
   def _inset(self) -> int:
     """Pixels by which a frame's extent is less than its pixel count."""
+    return 0 if self.alignment == "corner" else 1
+
+  @property
+  def box_inset(self) -> int:
+    """Pixels by which a box's extent is less than its width or height."""
     return 1 if self.alignment == "unit" else 0
 
   def center_size(
@@ -83,7 +94,7 @@ class Frames:
     """
     box = np.asarray(box_xywh_img, np.float64)
     corner_xy, box_wh = box[..., :2], box[..., 2:]
-    center_xy = corner_xy + (box_wh - self._inset) / 2
+    center_xy = corner_xy + (box_wh - self.box_inset) / 2
     aspect = self.crop_hw[1] / self.crop_hw[0]
     width = np.maximum(box_wh[..., 0], box_wh[..., 1] * aspect)
     return center_xy, np.stack([width, width / aspect], -1) * self.padding
@@ -98,7 +109,8 @@ class Frames:
     """Matrix that takes image pixels to crop pixels.
 
     A positive rotation turns the box clockwise as seen on the screen, and the
-    picture inside the crop the other way (HRNet's sign).
+    picture inside the crop the other way (HRNet's sign; UDP's code has the
+    other). What "udp" scales apart are the crop's axes, whatever the rotation.
     """
     return self._frame_from_img(
       self.crop_hw, center_xy_img, size_wh_img, rotation_rad
@@ -118,11 +130,22 @@ class Frames:
     center_xy = np.asarray(center_xy, np.float64)
     size_wh = np.asarray(size_wh, np.float64)
     rotation_rad = np.asarray(rotation_rad, np.float64)
-    factor = (frame_hw[1] - self._inset) / (size_wh[..., 0] - self._inset)
-    cos, sin = factor * np.cos(rotation_rad), factor * np.sin(rotation_rad)
-    linear = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
+    factor_xy = self._factor_xy(frame_hw, size_wh - self.box_inset)
+    cos = factor_xy * np.cos(rotation_rad)[..., None]
+    sin = factor_xy * np.sin(rotation_rad)[..., None]
+    rows = [cos[..., 0], sin[..., 0]], [-sin[..., 1], cos[..., 1]]
+    linear = np.stack([np.stack(row, -1) for row in rows], -2)
     offset = self._center(frame_hw) - (linear @ center_xy[..., None])[..., 0]
     return np.concatenate([linear, offset[..., None]], -1)
+
+  def _factor_xy(
+    self, frame_hw: tuple[int, int], extent_wh: Float[np.ndarray, "*n 2"]
+  ) -> Float[np.ndarray, "*n 2"]:
+    """Pixels of a frame per pixel of what fills it, along x and along y."""
+    factor_xy = (np.array(frame_hw[::-1]) - self._inset) / extent_wh
+    if self.alignment == "udp":
+      return factor_xy
+    return np.repeat(factor_xy[..., :1], 2, -1)
 
   def _center(self, frame_hw: tuple[int, int]) -> Float[np.ndarray, "2"]:
     return (np.array(frame_hw[::-1], np.float64) - self._inset) / 2
@@ -130,15 +153,16 @@ class Frames:
   @property
   def hm_from_crop(self) -> Float[np.ndarray, "2 3"]:
     """Matrix that takes crop pixels to heatmap pixels; the same for all."""
-    factor = (self.map_hw[1] - self._inset) / (self.crop_hw[1] - self._inset)
-    offset = self._center(self.map_hw) - factor * self._center(self.crop_hw)
-    return np.concatenate([factor * np.eye(2), offset[:, None]], 1)
+    extent_wh = np.array(self.crop_hw[::-1], np.float64) - self._inset
+    factor_xy = self._factor_xy(self.map_hw, extent_wh)
+    offset = self._center(self.map_hw) - factor_xy * self._center(self.crop_hw)
+    return np.concatenate([np.diag(factor_xy), offset[:, None]], 1)
 
   def scaled_size(
     self, size_wh_img: Float[np.ndarray, "*n 2"], scale: float | int
   ) -> Float[np.ndarray, "*n 2"]:
     """Size of a crop in which the person appears `scale` times as large."""
-    return (size_wh_img - self._inset) / scale + self._inset
+    return (size_wh_img - self.box_inset) / scale + self.box_inset
 
   def scaled_from_hm(self, scale: float | int) -> Float[np.ndarray, "2 3"]:
     """Matrix from the heatmap of a crop to that of its `scaled_size`.
@@ -160,7 +184,7 @@ class Frames:
     Mirroring pixels sends crop column x to W - 1 - x and heatmap column m to
     w - 1 - m. What the first sends a heatmap coordinate to, less what the
     second does, in whole columns: 1 - w / W rounded for "corner", 0 for
-    "unit".
+    "unit" and "udp".
     """
     factor, _, offset = self.hm_from_crop[0]
     mirrored_crop = factor * (self.crop_hw[1] - 1) + 2 * offset

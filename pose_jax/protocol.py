@@ -33,7 +33,7 @@ class Protocol:
     flip_shift: heatmap columns by which the mirrored map was shifted.
     scales: factors of the test pyramid.
     clip_negative: whether negative values of the maps were set to 0 first.
-    alignment: "corner" or "unit" (geometry.py).
+    alignment: "corner", "unit" or "udp" (geometry.py).
     codec: "truncated" or "unbiased" Gaussian that the network was trained on.
     sigma_hm: its sigma, heatmap pixels.
     decoder: "argmax", "quarter", "dark" or "weighted".

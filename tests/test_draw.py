@@ -138,7 +138,7 @@ def test_person_stands_in_both_panels():
   assert _at(right, kpts_xy[2]) == draw.RIM  # predicted all the same: hollow
 
 
-@pytest.mark.parametrize("alignment", ["corner", "unit"])
+@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
 def test_heatmap_glows_where_its_peak_is(alignment):
   frames = geometry.Frames((64, 48), (16, 12), alignment)
   heatmap = np.zeros((16, 12), np.float32)

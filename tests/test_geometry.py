@@ -1,4 +1,4 @@
-"""Frames and matrices: goldens of both alignments, warps and properties."""
+"""Frames and matrices: goldens, warps and properties of each alignment."""
 
 import cv2
 import jax
@@ -51,7 +51,7 @@ def _assert_points_close(points, expected):
   assert (np.abs(points - expected) <= 1e-3 + 1e-5 * size).all()
 
 
-@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", PREFIX)
 def test_center_and_size_agree_with_goldens(goldens, alignment):
   for frames, case in _golden_cases(goldens, alignment):
     center_xy, size_wh = frames.center_size(case["boxes_xywh"])
@@ -59,7 +59,7 @@ def test_center_and_size_agree_with_goldens(goldens, alignment):
     np.testing.assert_allclose(size_wh, case["scale"] * 200, rtol=1e-6)
 
 
-@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", PREFIX)
 def test_crop_points_agree_with_goldens(goldens, alignment):
   for frames, case in _golden_cases(goldens, alignment):
     center_size = case["center"], case["scale"] * 200
@@ -73,7 +73,7 @@ def test_crop_points_agree_with_goldens(goldens, alignment):
     )
 
 
-@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", PREFIX)
 def test_image_points_of_heatmaps_agree_with_goldens(goldens, alignment):
   for frames, case in _golden_cases(goldens, alignment):
     img_from_hm = frames.img_from_hm(case["center"], case["scale"] * 200)
@@ -83,7 +83,7 @@ def test_image_points_of_heatmaps_agree_with_goldens(goldens, alignment):
     )
 
 
-@pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", PREFIX)
 def test_inverse_agrees_with_goldens(goldens, alignment):
   for frames, case in _golden_cases(goldens, alignment):
     crop_from_img = frames.crop_from_img(
@@ -146,12 +146,13 @@ def _random_frames(alignment, seed=0, num=50):
 @pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
 def test_box_center_goes_to_crop_center_and_sides_to_borders(alignment):
   frames, box_xywh_img, _ = _random_frames(alignment)
-  inset = 1 if alignment == "unit" else 0
+  inset = 0 if alignment == "corner" else 1
+  box_inset = 1 if alignment == "unit" else 0
   center_xy, size_wh = frames.center_size(box_xywh_img)
   crop_from_img = frames.crop_from_img(center_xy, size_wh)
-  # Only the width is fitted; the height follows from the aspect, but for the
-  # pixel that "unit" takes off both.
-  half_wh = (size_wh - inset) / 2 * [1, 0]
+  # "udp" alone fits the height, too: elsewhere it follows from the aspect, but
+  # for the pixel that "unit" takes off both.
+  half_wh = (size_wh - box_inset) / 2 * [1, 0]
   points_xy = np.stack([center_xy - half_wh, center_xy, center_xy + half_wh], 1)
   right, middle_y = 192 - inset, (256 - inset) / 2
   expected = [[0, middle_y], [right / 2, middle_y], [right, middle_y]]
@@ -205,22 +206,30 @@ def test_compose_applies_the_inner_matrix_first():
 
 
 @pytest.mark.parametrize("alignment", geometry.ALIGNMENTS)
-def test_rotation_keeps_the_center_and_lengths(alignment):
+def test_rotation_keeps_the_center_and_lengths_along_each_axis(alignment):
   frames, box_xywh_img, rng = _random_frames(alignment, 2)
   center_xy, size_wh = frames.center_size(box_xywh_img)
   points_xy = center_xy[:, None] + rng.uniform(-50, 50, (50, 4, 2))
   straight = frames.crop_from_img(center_xy, size_wh)
   turned = frames.crop_from_img(center_xy, size_wh, rotation_rad=1.1)
-  middle_xy = [95.5, 127.5] if alignment == "unit" else [96, 128]
+  middle_xy = [96, 128] if alignment == "corner" else [95.5, 127.5]
   np.testing.assert_allclose(
     geometry.transform(center_xy[:, None], turned),
     np.broadcast_to(middle_xy, (50, 1, 2)),
     atol=1e-8,
   )
+  factor_xy = np.diagonal(straight[..., :2], axis1=-2, axis2=-1)[:, None]
+  ratio = factor_xy[:, 0, 1] / factor_xy[:, 0, 0]
+  np.testing.assert_allclose(
+    ratio, (255 / 256) / (191 / 192) if alignment == "udp" else 1, rtol=1e-12
+  )
   length = [
     np.linalg.norm(
-      geometry.transform(points_xy, m)
-      - geometry.transform(center_xy[:, None], m),
+      (
+        geometry.transform(points_xy, m)
+        - geometry.transform(center_xy[:, None], m)
+      )
+      / factor_xy,
       axis=-1,
     )
     for m in (straight, turned)
@@ -264,7 +273,7 @@ def test_mirror_is_the_crop_of_the_mirrored_photograph(alignment):
   )
 
 
-def test_heatmap_coordinates_of_both_alignments_by_hand():
+def test_heatmap_coordinates_of_the_alignments_by_hand():
   points_xy = np.array([[0.0, 0.0], [191.0, 255.0], [96.0, 128.0]])
   corner = geometry.Frames((256, 192), (64, 48), "corner").hm_from_crop
   np.testing.assert_allclose(
@@ -277,6 +286,11 @@ def test_heatmap_coordinates_of_both_alignments_by_hand():
   np.testing.assert_allclose(
     ends[:, 1], 31.5 + 47 / 191 * np.array([-127.5, 127.5])
   )
+  # Here it has its own factor: corners go to corners.
+  udp = geometry.Frames((256, 192), (64, 48), "udp").hm_from_crop
+  np.testing.assert_allclose(
+    geometry.transform(points_xy[:2], udp), [[0, 0], [47, 63]], atol=1e-12
+  )
 
 
 @pytest.mark.parametrize(
@@ -287,6 +301,8 @@ def test_heatmap_coordinates_of_both_alignments_by_hand():
     ("corner", (256, 192), 0),
     ("unit", (64, 48), 0),
     ("unit", (128, 96), 0),
+    ("udp", (64, 48), 0),
+    ("udp", (128, 96), 0),
   ],
 )
 def test_flip_shift(alignment, map_hw, shift):
@@ -320,7 +336,7 @@ def test_box_from_keypoints():
 @pytest.mark.parametrize(
   ("wrong", "message"),
   [
-    ({"alignment": "centre"}, "one of corner, unit, got 'centre'"),
+    ({"alignment": "centre"}, "one of corner, unit, udp, got 'centre'"),
     ({"map_hw": (64, 64)}, "must have the aspect of crop_hw"),
     ({"map_hw": (4, 1)}, "at least 2"),
     ({"padding": 0.0}, "padding 0.0 above 0"),

@@ -40,8 +40,8 @@ def half_body(
   keypoints; the upper one with two is the last resort. (mmpose also accepts
   two keypoints of the upper half when three of the lower are there. With at
   least nine of COCO's seventeen labelled that never happens.)
-  Source: HRNet's half_body_transform, with its alignment rule ("corner") or
-  DARK's ("unit", where a box is a pixel wider).
+  Source: HRNet's half_body_transform, with its alignment rule ("corner"; UDP's
+  code has the same) or DARK's ("unit", where a box is a pixel wider).
 
   Args:
     kpts_xy_img: image pixels.
@@ -62,7 +62,7 @@ def half_body(
   # Less than a pixel cannot be cropped between pixel centres.
   if box_xywh_img[2:].max() < 1:
     return None
-  box_xywh_img[2:] += 1 if frames.alignment == "unit" else 0
+  box_xywh_img[2:] += frames.box_inset
   _, size_wh = dataclasses.replace(frames, padding=padding).center_size(
     box_xywh_img
   )

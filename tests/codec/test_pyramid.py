@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_jax.codec import pyramid
-from pose_jax.geometry import Frames
+from pose_jax.geometry import ALIGNMENTS, Frames
 
 
 def _bilinear(heatmap, x, y):
@@ -18,7 +18,7 @@ def _bilinear(heatmap, x, y):
   return total
 
 
-@pytest.mark.parametrize("alignment", ["corner", "unit"])
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_merged_maps_are_the_mean_of_what_a_loop_samples(alignment):
   frames = Frames((32, 24), (8, 6), alignment)
   scales = (0.7, 1.0, 1.2)
@@ -43,7 +43,7 @@ def test_one_scale_of_one_changes_nothing():
   np.testing.assert_allclose(got, maps, atol=1e-6)
 
 
-@pytest.mark.parametrize("alignment", ["corner", "unit"])
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_a_peak_seen_at_all_scales_stays_where_it_is(alignment):
   """Gaussians of the same spot in the picture, drawn at each scale."""
   frames = Frames((256, 192), (64, 48), alignment)

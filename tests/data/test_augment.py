@@ -38,23 +38,26 @@ def matrix_of(frames_, box_xywh, warp):
 def warped_by_hand(image, frames_, box_xywh, warp):
   """One crop, pixel by pixel, from the definition of every step."""
   height, width = image.shape[:2]
-  inset = 1 if frames_.alignment == "unit" else 0
+  inset = 0 if frames_.alignment == "corner" else 1
+  box_inset = 1 if frames_.alignment == "unit" else 0
   crop_h, crop_w = frames_.crop_hw
   x, y, w, h = box_xywh
   aspect = crop_w / crop_h
   size_w = max(w, h * aspect) * 1.25
   size_h = size_w / aspect
   shift_x, shift_y = warp.translation_fraction_xy
-  center_x = x + (w - inset) / 2 + shift_x * size_w
-  center_y = y + (h - inset) / 2 + shift_y * size_h
-  step = (size_w * warp.scale - inset) / (crop_w - inset)
+  center_x = x + (w - box_inset) / 2 + shift_x * size_w
+  center_y = y + (h - box_inset) / 2 + shift_y * size_h
+  step_x = step_y = (size_w * warp.scale - box_inset) / (crop_w - inset)
+  if frames_.alignment == "udp":
+    step_y = size_h * warp.scale / (crop_h - 1)
   cos, sin = np.cos(warp.rotation_rad), np.sin(warp.rotation_rad)
   crop = np.zeros((crop_h, crop_w, 3))
   for v in range(crop_h):
     for u in range(crop_w):
       column = crop_w - inset - u if warp.flip else u
-      du = (column - (crop_w - inset) / 2) * step
-      dv = (v - (crop_h - inset) / 2) * step
+      du = (column - (crop_w - inset) / 2) * step_x
+      dv = (v - (crop_h - inset) / 2) * step_y
       px, py = center_x + cos * du - sin * dv, center_y + sin * du + cos * dv
       left, top = int(np.floor(px)), int(np.floor(py))
       for dy in (0, 1):

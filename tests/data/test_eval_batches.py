@@ -9,7 +9,7 @@ from pose_jax.data.boxes import join_boxes
 from pose_jax.data.coco import open_coco
 from pose_jax.data.eval_batches import make_eval_batches, num_eval_batches
 from pose_jax.data.images import DataError, decode
-from pose_jax.geometry import Frames, compose, invert, transform
+from pose_jax.geometry import ALIGNMENTS, Frames, compose, invert, transform
 
 FRAMES = Frames((64, 48), (16, 12))
 
@@ -61,7 +61,7 @@ def test_heatmap_pixels_lead_back_to_the_image(dataset):
     )
 
 
-@pytest.mark.parametrize("alignment", ["corner", "unit"])
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_crops_of_a_pyramid_are_opencvs(dataset, alignment):
   frames = Frames((64, 48), (16, 12), alignment)
   scales = (0.5, 1.0, 1.5)
@@ -86,7 +86,7 @@ def test_crops_of_a_pyramid_are_opencvs(dataset, alignment):
     assert difference.max() <= 1
 
 
-@pytest.mark.parametrize("alignment", ["corner", "unit"])
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_maps_of_scales_are_linked_like_their_crops(alignment):
   frames = Frames((64, 48), (16, 12), alignment)
   center, size = np.array([31.0, 40.0]), np.array([60.0, 80.0])

@@ -19,7 +19,7 @@ def labels(*indices):
 
 @pytest.mark.parametrize("wanted", ["upper", "lower"])
 @pytest.mark.parametrize(
-  "prefix, alignment", [("", "corner"), ("dark_", "unit")]
+  "prefix, alignment", [("", "corner"), ("dark_", "unit"), ("", "udp")]
 )
 def test_half_bodies_are_the_reference_codes(
   goldens, wanted, prefix, alignment
