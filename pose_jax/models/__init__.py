@@ -4,7 +4,8 @@
 the options of a model config as keywords. A factory's module has
 `apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, of
 which the sides of a crop are multiples; one with attention its options in
-`attention`.
+`attention`. Any of them can have PoseReNet behind it: section `poserenet` of a
+model config, which factories never see.
 """
 
 import difflib
@@ -12,12 +13,18 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from pose_jax.models.attention_options import NONE, AttentionOptions
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
+from pose_jax.models.poserenet import PoseReNet
+from pose_jax.models.poserenet_options import (
+  PoseReNetOptions,
+  make_poserenet,
+)
 from pose_jax.skeleton import Skeleton
 
 MODELS = {
@@ -25,6 +32,8 @@ MODELS = {
   "hourglass": make_hourglass,
   "hrnet": make_hrnet,
 }
+
+_LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
 
 
 def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
@@ -35,9 +44,17 @@ def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
       values: `name` of an architecture and options of its factory.
     skeleton: the keypoints to predict, in the order of the heatmaps.
   Raises:
-    ValueError: for a name, option or value that does not exist.
+    ValueError: for a name, option or value that does not exist, or a network
+      with skeletal heatmaps where the skeleton has no links.
   """
-  return build(model_config, skeleton.num_keypoints)
+  link_halves = tuple(link.half for link in skeleton.links)
+  if read_config(model_config)[1].get("skeletal") and not link_halves:
+    raise ValueError(
+      f"skeletal is True, but {skeleton.name} has no links, which are what "
+      "skeletal heatmaps show: give the skeleton links, or set skeletal to "
+      "False"
+    )
+  return build(model_config, skeleton.num_keypoints, link_halves)
 
 
 def map_hw(model_config: Any, crop_hw: Sequence[int]) -> tuple[int, int]:
@@ -49,18 +66,45 @@ def map_hw(model_config: Any, crop_hw: Sequence[int]) -> tuple[int, int]:
   return build(model_config, 1).map_hw(crop_hw)
 
 
-def build(model_config: Any, num_keypoints: int) -> nn.Module:
-  """Returns the module of a config for a number of keypoints."""
+def stage_hw(model: nn.Module, crop_hw: Sequence[int]) -> tuple[int, int]:
+  """Returns the (height, width) of `PoseOutput.stages` for crops of `crop_hw`.
+
+  It is that of `heatmaps`, but where these are lifted maps.
+  """
+  size_of = getattr(model, "stage_hw", model.map_hw)
+  return size_of(crop_hw)
+
+
+def build(
+  model_config: Any, num_keypoints: int, link_halves: Sequence[str] = ()
+) -> nn.Module:
+  """Returns the module of a config for a number of keypoints.
+
+  Args:
+    link_halves: "upper" or "lower" for each link of the skeleton; for the
+      networks that have use for it.
+  """
+  plug_in = make_poserenet(_sections(model_config).get("poserenet"))
   name, options = read_config(model_config)
-  return MODELS[name](num_keypoints, **options)
+  if _LINK_HALVES in inspect.signature(MODELS[name]).parameters:
+    options[_LINK_HALVES] = tuple(link_halves)
+  base = MODELS[name](num_keypoints, **options)
+  if plug_in.aggregation == "none":
+    return base
+  return PoseReNet(base, plug_in, getattr(base, "dtype", jnp.float32))
+
+
+def _options_of(name: str) -> list[str]:
+  """What a config can say of an architecture, beside its name."""
+  known = list(inspect.signature(MODELS[name]).parameters)[1:]
+  return [option for option in known if option != _LINK_HALVES]
 
 
 def _describe_options(name: str) -> str:
   """Says which options an architecture's factory has, and where they stand."""
   factory = MODELS[name]
-  known = list(inspect.signature(factory).parameters)[1:]
   return (
-    f"its options: {', '.join(known)}; "
+    f"its options: {', '.join(_options_of(name))}; "
     f"{factory.__module__}.{factory.__name__} explains them"
   )
 
@@ -71,23 +115,27 @@ def attention_of(model: nn.Module) -> AttentionOptions:
   return attention if isinstance(attention, AttentionOptions) else NONE
 
 
+def plug_in_of(model: nn.Module) -> PoseReNetOptions:
+  """Returns what stands behind a network's heatmaps; aggregation none, if not.
+
+  `poserenet_options.describe` says it in words.
+  """
+  return model.options if isinstance(model, PoseReNet) else PoseReNetOptions()
+
+
 def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:
-  """Returns the architecture's name and its options, names checked."""
-  if hasattr(model_config, "items"):  # a mapping or a ConfigDict
-    options = dict(model_config.items())
-  else:
-    options = dict(vars(model_config))
-  # A section within it as plain values: a ConfigDict is no Mapping.
-  options = {
-    key: dict(value.items()) if hasattr(value, "items") else value
-    for key, value in options.items()
-  }
+  """Returns the architecture's name and its options, names checked.
+
+  They are those of the base: section `poserenet` is not among them.
+  """
+  options = _sections(model_config)
+  options.pop("poserenet", None)
   name = options.pop("name", None)
   if name not in MODELS:
     raise ValueError(
       f"model.name must be one of {', '.join(MODELS)}, got {name!r}"
     )
-  known = list(inspect.signature(MODELS[name]).parameters)[1:]
+  known = _options_of(name)
   for option in options:
     if option not in known:
       near = difflib.get_close_matches(option, known, n=1)
@@ -97,3 +145,16 @@ def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:
         f"({_describe_options(name)})"
       )
   return name, options
+
+
+def _sections(model_config: Any) -> dict[str, Any]:
+  """A model config as plain values, its sections as plain dicts."""
+  if hasattr(model_config, "items"):  # a mapping or a ConfigDict
+    options = dict(model_config.items())
+  else:
+    options = dict(vars(model_config))
+  # A section within it as plain values: a ConfigDict is no Mapping.
+  return {
+    key: dict(value.items()) if hasattr(value, "items") else value
+    for key, value in options.items()
+  }

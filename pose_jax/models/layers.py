@@ -62,30 +62,38 @@ def convolve(
   kernel: Float[Array, "kh kw I O"],
   *,
   stride: int = 1,
+  pads: tuple[int, int] | None = None,
   forms: Forms | None = None,
 ) -> Float[Array, "B h w O"]:
-  """Returns the convolution of odd kernel size with torch's padding."""
+  """Returns the convolution of odd kernel size.
+
+  Args:
+    pads: zeros before and behind rows, as before and behind columns; None:
+      (k - 1) // 2 each, torch's.
+  """
   forms = forms or fast_forms()
   kh, kw = kernel.shape[:2]
-  if (kh, kw) == (1, 1) and forms.pointwise_as_dot:
+  if (kh, kw) == (1, 1) and forms.pointwise_as_dot and not pads:
     x = x[:, ::stride, ::stride]
     # As a 2-D product: with more axes to contract, XLA's gradient of the
     # kernel first transposes the whole map.
     y = jnp.dot(x.reshape(-1, x.shape[-1]), kernel[0, 0])
     return y.reshape(*x.shape[:-1], kernel.shape[-1])
-  pads = [((k - 1) // 2, (k - 1) // 2) for k in (kh, kw)]
+  all_pads = [pads or ((k - 1) // 2, (k - 1) // 2) for k in (kh, kw)]
   if forms.small_maps_as_dot and (x.shape[1] < kh or x.shape[2] < kw):
-    return _convolve_by_patches(x, kernel, stride, pads)
+    return _convolve_by_patches(x, kernel, stride, all_pads)
   return lax.conv_general_dilated(
-    x, kernel, (stride, stride), pads, dimension_numbers=_LAYOUT
+    x, kernel, (stride, stride), all_pads, dimension_numbers=_LAYOUT
   )
 
 
 def _convolve_by_patches(x, kernel, stride, pads):
   """The convolution as one product; XLA's own is 20 times slower there."""
   kh, kw, num_in, num_out = kernel.shape
-  height, width = ((n - 1) // stride + 1 for n in x.shape[1:3])
   x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+  height, width = (
+    (n - k) // stride + 1 for n, k in zip(x.shape[1:3], (kh, kw), strict=True)
+  )
   patches = jnp.concatenate(
     [
       x[:, i : i + stride * height : stride, j : j + stride * width : stride]
@@ -187,21 +195,35 @@ def _deconvolve_backward(saved, dy):
 _deconvolve_by_phases.defvjp(_deconvolve_forward, _deconvolve_backward)
 
 
-def max_pool(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
+def max_pool(
+  x: Float[Array, "B H W C"], *, pads: tuple[int, int] = (1, 1)
+) -> Float[Array, "B h w C"]:
   """Returns the 3x3 stride-2 maximum, padded with -inf as torch does.
 
   Rows, then columns, from pairs of neighbours: XLA's gradient of a window
   maximum (a search and a scatter) takes three times as long. Equal maxima
   share the gradient; behind a ReLU only zeros are equal, and pass none on.
+
+  Args:
+    pads: rows before and behind the map, as columns; each 0 or 1. Window i is
+      rows 2i - 1 to 2i + 1 with one before, else 2i to 2i + 2.
   """
+  low, high = pads
   for axis in (1, 2):
-    x = _pad_axis(x, axis, 0, x.shape[axis] % 2)
+    num = (x.shape[axis] + low + high - 1) // 2
+    num_pairs = num if low else num + 1
+    x = _pad_axis(x, axis, 0, 2 * num_pairs - x.shape[axis])
     pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
     even, odd = (
       lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1)
     )
-    before = _pad_axis(odd, axis, 1, -1)
-    x = jnp.maximum(jnp.maximum(before, even), odd)
+    if low:
+      before = _pad_axis(odd, axis, 1, -1)
+      x = jnp.maximum(jnp.maximum(before, even), odd)
+    else:
+      behind = _pad_axis(even, axis, -1, 0)
+      even, odd = (_pad_axis(part, axis, 0, -1) for part in (even, odd))
+      x = jnp.maximum(jnp.maximum(even, odd), behind)
   return x
 
 
@@ -213,26 +235,31 @@ def _pad_axis(x, axis, low, high):
 
 
 class Conv(nn.Module):
-  """Convolution of odd size `kernel_size`, zero padding (k - 1) // 2."""
+  """Convolution of odd size `kernel_size`; `pads` as of `convolve`."""
 
   features: int
   kernel_size: int = 3
   stride: int = 1
+  pads: tuple[int, int] | None = None
   use_bias: bool = False
   dtype: Any = jnp.float32
   kernel_init: Callable[..., Array] = nn.initializers.variance_scaling(
     2.0, "fan_out", "normal"
   )
+  bias_init: Callable[..., Array] = nn.initializers.zeros
 
   @nn.compact
   def __call__(self, x: Float[Array, "B H W I"]) -> Float[Array, "B h w O"]:
     shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
     kernel = self.param("kernel", self.kernel_init, shape)
     y = convolve(
-      x.astype(self.dtype), kernel.astype(self.dtype), stride=self.stride
+      x.astype(self.dtype),
+      kernel.astype(self.dtype),
+      stride=self.stride,
+      pads=self.pads,
     )
     if self.use_bias:
-      bias = self.param("bias", nn.initializers.zeros, (self.features,))
+      bias = self.param("bias", self.bias_init, (self.features,))
       y = y + bias.astype(self.dtype)[None, None, None]
     return y
 

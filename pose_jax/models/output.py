@@ -22,11 +22,13 @@ class PoseOutput:
     heatmaps: [B, h, w, K] float32, the map to decode, heatmap frame; None for
       networks that give no heatmaps.
     stages: all supervised heatmaps, first to last, each [B, h, w, K] float32;
-      the last one is `heatmaps`. One entry for a network of one stage.
-    backgrounds: of each stage [B, h, w, 1] float32, where no keypoint is; empty
-      for networks that do not predict it.
+      the last one is `heatmaps`, unless a lifted map is. One entry for a
+      network of one stage; behind PoseReNet the base's, then the aggregates.
+    backgrounds: of each of the network's own stages [B, h, w, 1] float32, where
+      no keypoint is; empty for networks that do not predict it.
     links: [B, h, w, L] float32 skeletal link maps, or None.
-    lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None.
+    lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None;
+      of several refined stages a tuple of them, first to last.
     presence_logits: [B, K] float32, before the sigmoid, or None.
     coordinates: [B, K, 2] float32 (x, y), regressed directly, or None.
     attention: name -> [B, h', w', P] float32 attention maps, to look at; from

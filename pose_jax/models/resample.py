@@ -31,6 +31,26 @@ def max_pool_2x2(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
   return x
 
 
+def mean_pool(
+  x: Float[Array, "B H W C"], factor: int
+) -> Float[Array, "B h w C"]:
+  """Returns the mean of each factor x factor cell.
+
+  Raises:
+    ValueError: if H or W is no multiple of factor.
+  """
+  num_batch, height, width, num_channels = x.shape
+  if height % factor or width % factor:
+    raise ValueError(
+      f"a map must have sides that are multiples of {factor} to be averaged "
+      f"over {factor}x{factor} pixels, got {x.shape[1:3]}"
+    )
+  cells = x.reshape(
+    num_batch, height // factor, factor, width // factor, factor, num_channels
+  )
+  return cells.mean((2, 4))
+
+
 def upsample_nearest(
   x: Float[Array, "B h w C"], factor: int = 2
 ) -> Float[Array, "B H W C"]:
