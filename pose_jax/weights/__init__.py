@@ -1,58 +1,91 @@
-"""Weights of torch's reference implementations as variables of our models."""
+"""Weights of torch's reference implementations as variables of our models.
+
+`load` and its inverse `export` go by a model config; `recognise` says which
+network a file holds. Tables one can read say which tensor is which of our
+arrays: `names.py`, `hrnet_names.py`, collected in `tables.py`.
+"""
 
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from pose_jax.models import build, read_config
-from pose_jax.weights.names import KINDS, UNUSED
+from pose_jax.models import read_config
+from pose_jax.weights.assemble import (
+  Tree,
+  WeightsError,
+  cleaned,
+  flatten,
+  from_torch,
+  named,
+  plain,
+  sections,
+  shapes_of,
+  tensors_of,
+  to_torch,
+  unflatten,
+)
+from pose_jax.weights.names import Row
+from pose_jax.weights.recognise import recognise
 from pose_jax.weights.tables import SIZES, TABLES
-
-Tree = dict[str, Any]
 
 
 def load_torch(
   state_dict: Mapping[str, Any] | str | pathlib.Path, model_config: Any
 ) -> Tree:
+  """`load`, from tensors or from the path of a file of them.
+
+  Raises:
+    ValueError: if the file cannot be read or does not fit.
+  """
+  if isinstance(state_dict, str | pathlib.Path):
+    state_dict = _read_npz(pathlib.Path(state_dict))
+  return load(state_dict, model_config)
+
+
+def load(tensors: Mapping[str, Any], model_config: Any) -> Tree:
   """Returns {"params", "batch_stats"} of NumPy float32 from a torch model.
 
   Every tensor is used exactly once, except `num_batches_tracked`, which our
   batch norm does not need. The number of keypoints is the file's.
 
   Args:
-    state_dict: torch names to arrays, or the path of an .npz file of them. A
-      leading "module." (of DataParallel) is dropped.
+    tensors: torch names to arrays. A leading "module." (of DataParallel) is
+      dropped, and mmpose's "backbone.", "keypoint_head." and "head.".
     model_config: as for `pose_jax.models.make_model`; says what to expect.
   Raises:
     ValueError: naming tensors that are missing, unexpected or misshapen.
   """
-  if isinstance(state_dict, str | pathlib.Path):
-    state_dict = _read_npz(pathlib.Path(state_dict))
-  tensors = {
-    name.removeprefix("module."): value
-    for name, value in state_dict.items()
-    if name.rsplit(".", 1)[-1] not in UNUSED
-  }
-  name, options = read_config(model_config)
-  rows = TABLES[name](**options)
-  expected = {}
-  for row in rows:
-    for suffix, tensor in KINDS[row.kind].items():
-      path = (tensor.collection, *row.ours, tensor.name)
-      expected[f"{row.torch}.{suffix}"] = (path, tensor.axes)
-  _compare_names(set(tensors), set(expected), name)
-  num_maps = _num_maps(tensors, rows)
-  num_keypoints = num_maps - bool(options.get("with_background"))
-  shapes = _expected_shapes(model_config, num_keypoints)
-  variables: Tree = {}
-  for torch_name, (path, axes) in expected.items():
-    array = np.asarray(tensors[torch_name], np.float32)
-    _insert(variables, path, _reorder(array, axes, shapes[path], torch_name))
-  return variables
+  model, rows = _rows(model_config)
+  tensors = cleaned(tensors)
+  _compare_names(tensors, set(tensors_of(rows)), model["name"])
+  head = next(row.torch for row in rows if row.ours[-1] == "head")
+  num_maps = np.shape(tensors[f"{head}.weight"])[0]
+  num_keypoints = num_maps - bool(model.get("with_background"))
+  shapes = shapes_of(model, num_keypoints)
+  return unflatten(from_torch(tensors, rows, shapes))
+
+
+def export(variables: Tree, model_config: Any) -> dict[str, np.ndarray]:
+  """Returns torch's names to arrays: the inverse of `load`, bit for bit.
+
+  Of `num_batches_tracked` there are zeros, so that `load_state_dict` takes
+  them with strict=True.
+
+  Raises:
+    ValueError: if torch has no such network, or variables are of another one.
+  """
+  _, rows = _rows(model_config)
+  flat = flatten(variables)
+  wanted = {path for path, _ in tensors_of(rows).values()}
+  if wanted != set(flat):
+    wrong = named(".".join(path) for path in wanted ^ set(flat))
+    raise WeightsError(
+      f"the variables are not of the model config's network: {wrong} are of "
+      "one alone; give the config that they were trained with"
+    )
+  return to_torch(flat, rows)
 
 
 def _read_npz(path):
@@ -65,54 +98,27 @@ def _read_npz(path):
     return dict(archive)
 
 
-def _compare_names(given, expected, name):
-  problems = []
+def _rows(model_config: Any) -> tuple[Tree, list[Row]]:
+  """The model section as plain values, and its table."""
+  read_config(model_config)  # refuses names that do not exist
+  values = sections(model_config)
+  name = values.pop("name")
+  return plain(model_config), TABLES[name](**values)
+
+
+def _compare_names(tensors, expected, name):
+  given, problems = set(tensors), []
   for kind, names in (
     ("missing", expected - given),
     ("unexpected", given - expected),
   ):
     if names:
-      shown = ", ".join(sorted(names)[:5])
-      more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-      problems.append(f"{kind} {shown}{more}")
+      problems.append(f"{kind} {named(names)}")
   if problems:
     *others, last = (f"model.{key}" for key in SIZES[name])
-    raise ValueError(
+    known = recognise(tensors)
+    found = f"; the file holds {known.describe()}" if known else ""
+    raise WeightsError(
       f"the weights do not fit the model config: {'; '.join(problems)} "
-      f"(check {', '.join(others)} and {last})"
+      f"(check {', '.join(others)} and {last}){found}"
     )
-
-
-def _num_maps(tensors, rows):
-  head = next(row.torch for row in rows if row.ours[-1] == "head")
-  return np.shape(tensors[f"{head}.weight"])[0]
-
-
-def _expected_shapes(model_config, num_keypoints):
-  """Shape of each of our variables, by path."""
-  model = build(model_config, num_keypoints)
-  side = model.crop_step
-  images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-  variables = jax.eval_shape(model.init, jax.random.key(0), images)
-  leaves = jax.tree_util.tree_leaves_with_path(variables)
-  return {tuple(key.key for key in path): leaf.shape for path, leaf in leaves}
-
-
-def _reorder(array, axes, shape, torch_name):
-  """The array with our axes; its shape is checked."""
-  wanted = [0] * len(axes)
-  for ours, theirs in enumerate(axes):
-    wanted[theirs] = shape[ours]
-  if array.shape != tuple(wanted):
-    raise ValueError(
-      f"{torch_name} must have shape {tuple(wanted)} for this model config, "
-      f"got {array.shape}"
-    )
-  return np.ascontiguousarray(array.transpose(axes))
-
-
-def _insert(tree, path, value):
-  *parents, name = path
-  for parent in parents:
-    tree = tree.setdefault(parent, {})
-  tree[name] = value

@@ -171,11 +171,13 @@ def _preact_rows(
 def check_form(
   whose: str, options: Mapping[str, Any], **published: Any
 ) -> None:
-  """Refuses options other than the published; attention never was."""
+  """Refuses options other than the published; plug-ins never were."""
   attention = options.get("attention") or {}
   given = {name: options.get(name, value) for name, value in published.items()}
   for place in ("holistic", "refined", "part"):
     given[f"attention.{place}"] = attention.get(place, "none")
+  plug_in = options.get("poserenet") or {}
+  given["poserenet.aggregation"] = plug_in.get("aggregation", "none")
   for name, value in given.items():
     wanted = published.get(name, "none")
     value = tuple(value) if isinstance(value, list) else value

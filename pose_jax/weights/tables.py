@@ -4,7 +4,7 @@ config decides which rows there are.
 
 from collections.abc import Callable
 
-from pose_jax.weights.hrnet_names import hrnet_rows
+from pose_jax.weights.hrnet_names import hrnet_rows, hrnet_surplus_rows
 from pose_jax.weights.names import Row, hourglass_rows, pose_resnet_rows
 
 TABLES: dict[str, Callable[..., list[Row]]] = {
@@ -16,4 +16,7 @@ SIZES = {  # options that say which rows there are
   "pose_resnet": ("depth", "deconv_filters"),
   "hourglass": ("num_stacks", "num_blocks", "depth"),
   "hrnet": ("width", "stem_width", "num_modules", "num_blocks"),
+}
+SURPLUS = {  # what classifiers have among a backbone's modules, ours have not
+  "hrnet": hrnet_surplus_rows,
 }
