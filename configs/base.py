@@ -125,6 +125,20 @@ def _attention() -> ConfigDict:
   )
 
 
+def _poserenet() -> ConfigDict:
+  """Behind the heatmaps; see `pose_jax/models/poserenet_options.py`."""
+  return ConfigDict(
+    dict(
+      aggregation="none",  # mean, sum, learned; none: no plug-in
+      channel_attention="se",  # the paper's Eq. 4; or eca, over neighbours
+      fusion="pool",  # the lifted map is averaged 2x2; enlarge: the others grow
+      stages="last",  # of a network of several, refine the last or all
+      decode="aggregate",  # or lifted, at twice the resolution
+      identity_init=False,  # starts as the network alone: for trained weights
+    )
+  )
+
+
 def _model() -> ConfigDict:
   """The network; which keys there are depends on its name."""
   return ConfigDict(
@@ -136,6 +150,7 @@ def _model() -> ConfigDict:
       deconv_strides=(2, 2, 2),  # 2 doubles the map, 1 keeps its size
       deconv_kernels=(4, 4, 4),  # 4 where the stride is 2, 3 where it is 1
       attention=_attention(),
+      poserenet=_poserenet(),
       dtype="float32",  # of the computation; parameters stay float32
       sync_batch_norm=False,  # batch statistics over all devices
       batch_norm_momentum=0.9,  # Flax's meaning: torch's 0.1

@@ -23,7 +23,7 @@ from pose_jax.data.augment import (
 )
 from pose_jax.eval.pck import PCKH_VARIANTS
 from pose_jax.geometry import ALIGNMENTS, Frames
-from pose_jax.models import MODELS, build, map_hw
+from pose_jax.models import MODELS, build, make_model, map_hw
 from pose_jax.ops import blur, occlusion
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
@@ -152,12 +152,12 @@ def _other_network(model: ConfigDict, base_model: ConfigDict) -> Iterator[str]:
   """Values that are not like the defaults of the network's factory.
 
   Keys that it does not have it names itself, see `_together`, and those left
-  out keep its defaults; attention is everybody's.
+  out keep its defaults; attention and poserenet are everybody's.
   """
   arguments = inspect.signature(MODELS[model.name]).parameters
   for key, value in model.items():
-    if key == "attention":
-      yield from _section(value, base_model.attention, "model.attention")
+    if key in ("attention", "poserenet"):
+      yield from _section(value, base_model[key], f"model.{key}")
     elif (
       key in arguments and arguments[key].default is not inspect.Parameter.empty
     ):
@@ -245,6 +245,10 @@ def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
     _frames(config)
   except ValueError:  # told above, or by `data_mistakes`
     return
+  try:
+    make_model(config.model, skeleton)
+  except ValueError as error:  # what only the skeleton tells
+    yield f"config.model: {error}"
   yield from eval_mistakes(config, skeleton, is_training=is_training)
   num, top_k = skeleton.num_keypoints, config.loss.ohkm_top_k
   if config.loss.name == "ohkm" and top_k > num:

@@ -30,6 +30,8 @@ from pose_jax.models import (
   attention_options,
   make_model,
   map_hw,
+  plug_in_of,
+  poserenet_options,
 )
 from pose_jax.models.attention_steps import apply_with_steps
 from pose_jax.models.output import PoseOutput
@@ -106,11 +108,13 @@ def describe(dataset: Dataset, *, with_boxes: bool = True) -> str:
 
 
 def describe_network(experiment: Experiment, num_parameters: int) -> str:
-  """Name, size and attention of the network, on a line."""
+  """Name, size, attention and plug-in of the network, on a line."""
   attention = attention_options.describe(attention_of(experiment.model))
+  plug_in = poserenet_options.describe(plug_in_of(experiment.model))
   return (
     f"{experiment.config.model.name}: {num_parameters / 1e6:.2f} M parameters"
     + (f", attention: {attention}" if attention else "")
+    + (f", {plug_in}" if plug_in else "")
   )
 
 

@@ -50,7 +50,8 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
   """A saved model section, with what it lacks of the network `base` describes.
 
   Other networks have other keys, whose defaults their factories know; but a
-  section that `base` too has, attention, has the same keys in all.
+  section that `base` too has, attention or poserenet, has the same keys in all,
+  and poserenet every network has.
   """
   model = dict(saved)
   is_of_base = model.get("name") == default.name
@@ -61,7 +62,7 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
   for key, value in default.to_dict().items():
     if isinstance(value, dict) and isinstance(model.get(key), dict):
       model[key] = value | model[key]
-    elif is_of_base:
+    elif is_of_base or key == "poserenet":
       model.setdefault(key, value)
   return ConfigDict(model)
 

@@ -63,6 +63,7 @@ def multi_context(
       part_from_stack=5,
       with_background=False,
       attention=options,
+      poserenet=config.model.poserenet,
       dtype="float32",
       sync_batch_norm=False,
       batch_norm_momentum=0.9,

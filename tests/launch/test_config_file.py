@@ -110,6 +110,7 @@ def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
   saved = json.loads(config.to_json_best_effort())
   for path in (
     "model.attention",
+    "model.poserenet",
     "model.deconv_strides",
     "loss.target_scale",
     "data.train.portion",
@@ -121,8 +122,9 @@ def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
     del section[key]
   (tmp_path / "config.json").write_text(json.dumps(saved))
   found = read_config(tmp_path)
-  wanted = base.get_config().model.attention
-  assert found.model.attention.to_dict() == wanted.to_dict()
+  for section in ("attention", "poserenet"):
+    wanted = base.get_config().model[section].to_dict()
+    assert found.model[section].to_dict() == wanted
   assert found.model.deconv_strides == (2, 2) and found.model.width == 8
   assert found.loss.target_scale == 1 and found.data.train.portion == ()
   saved["model"]["attention"] = {"part": "crf"}  # one that had fewer options
@@ -131,7 +133,9 @@ def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
   assert attention.part == "crf" and attention.crf_steps == 3
   saved["model"] = {"name": "another", "size": 3}
   (tmp_path / "config.json").write_text(json.dumps(saved))
-  assert read_config(tmp_path).model.to_dict() == saved["model"]
+  model = read_config(tmp_path).model.to_dict()
+  assert model.pop("poserenet")["aggregation"] == "none"  # everybody's
+  assert model == saved["model"]
 
 
 def test_attention_of_an_earlier_hourglass_gets_what_it_did_not_have(tmp_path):
@@ -139,9 +143,11 @@ def test_attention_of_an_earlier_hourglass_gets_what_it_did_not_have(tmp_path):
   saved = json.loads(config.to_json_best_effort())
   del saved["model"]["attention"]["crf_damping"]
   del saved["model"]["rematerialise"]  # the factory knows its default
+  del saved["model"]["poserenet"]
   (tmp_path / "config.json").write_text(json.dumps(saved))
   found = read_config(tmp_path)
   assert found.model.attention == config.model.attention
+  assert found.model.poserenet.to_dict() == config.model.poserenet.to_dict()
   assert "rematerialise" not in found.model
   check_config(found)
 
