@@ -1,0 +1,140 @@
+"""What a file is the weights of, whatever config was given."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from networks import TINY, random_variables
+
+from pose_jax.weights import WeightsError, export, load
+from pose_jax.weights.recognise import recognise
+
+PUBLISHED = {
+  "hrnet_w32": "hrnet (width 32), 17 keypoints",
+  "pose_resnet50": "pose_resnet (depth 50), 17 keypoints",
+  "pose_resnet18": "pose_resnet (depth 18), 17 keypoints",
+  "hourglass_s2_b1": "hourglass (num_stacks 2), 16 keypoints",
+}
+
+
+def tiny(name, num_keypoints=5):
+  model = {"name": name, **TINY[name]}
+  return export(random_variables(model, num_keypoints), model)
+
+
+def test_reference_networks_are_recognised_by_names_and_shapes(goldens):
+  with gzip.open(goldens / "net_state_dicts.json.gz") as file:
+    networks = json.load(file)
+  assert set(networks) == set(PUBLISHED)
+  for name, rows in networks.items():
+    known = recognise({n: np.zeros(shape, np.int8) for n, shape, _ in rows})
+    assert known.fits and known.describe() == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_what_is_recognised_is_a_config_that_loads(name):
+  tensors = tiny(name)
+  known = recognise(tensors)
+  assert known.fits and known.num_keypoints == 5
+  for key, value in TINY[name].items():
+    assert known.model[key] == value
+  load(tensors, known.model)
+
+
+def classifier_of(name):
+  """Backbone tensors alone, with torchvision's, or HRNet's, classifier."""
+  heads = ("deconv_layers.", "final_layer.")
+  tensors = {k: v for k, v in tiny(name).items() if not k.startswith(heads)}
+  if name == "hrnet":
+    for n in (1, 2, 3):  # one of what only its classifiers fuse
+      tensors[f"stage4.0.fuse_layers.{n}.0.0.0.weight"] = np.zeros(3)
+    tensors["incre_modules.0.0.conv1.weight"] = np.zeros((2, 2, 1, 1))
+    tensors["final_layer.0.weight"] = np.zeros((7, 3, 1, 1))
+  return tensors | {"fc.weight": np.zeros((9, 2)), "fc.bias": np.zeros(9)}
+
+
+@pytest.mark.parametrize("name", ["pose_resnet", "hrnet"])
+def test_a_classifier_is_a_backbone(name):
+  known = recognise(classifier_of(name))
+  assert known.fits and known.num_keypoints is None
+  assert {"fc.weight", "fc.bias"} <= set(known.left_out)
+  assert known.describe().startswith(f"the backbone of {name} (")
+  assert "fc (2)" in known.describe()
+  assert all(row.ours[0] == "backbone" for row in known.rows())
+
+
+def test_a_deeper_network_is_not_taken_for_a_classifier():
+  tensors = classifier_of("pose_resnet")
+  tensors["layer3.2.conv1.weight"] = np.zeros((16, 16, 3, 3))
+  known = recognise(tensors)
+  assert not known.fits
+  assert known.unexpected == ("layer3.2.conv1.weight",)
+  assert known.problems() == "unexpected layer3.2.conv1.weight"
+
+
+def test_the_nearest_network_of_a_broken_file_is_named():
+  tensors = tiny("hrnet")
+  del tensors["stage3.1.branches.0.0.bn1.bias"]
+  tensors["layer1.1.conv1.weight"] = np.zeros((8, 32, 1, 2))
+  known = recognise(tensors)
+  assert known.model["name"] == "hrnet" and not known.fits
+  assert known.problems() == (
+    "missing stage3.1.branches.0.0.bn1.bias; of another shape "
+    "layer1.1.conv1.weight"
+  )
+
+
+def test_something_else_is_nothing():
+  assert recognise({"embedding.weight": np.zeros((3, 3))}) is None
+  assert recognise({}) is None
+  assert recognise({"conv1.weight": np.zeros(())}) is None
+
+
+@pytest.mark.parametrize("prefix", ["module.", "mmpose"])
+def test_wrappers_of_names_are_dropped(prefix):
+  tensors = tiny("pose_resnet")
+  wrapped = {
+    (
+      prefix + name
+      if prefix == "module."
+      else ("keypoint_head." if name[:2] in ("de", "fi") else "backbone.")
+      + name
+    ): value
+    for name, value in tensors.items()
+  }
+  assert recognise(wrapped) == recognise(tensors)
+
+
+def test_two_networks_in_one_file_are_refused():
+  tensors = tiny("pose_resnet")
+  tensors["module.conv1.weight"] = tensors["conv1.weight"]
+  with pytest.raises(WeightsError, match="two tensors are called conv1.weight"):
+    recognise(tensors)
+
+
+def test_a_wrong_config_is_answered_with_what_the_file_holds():
+  with pytest.raises(
+    WeightsError, match=r"; the file holds pose_resnet \(depth 18, .*\), 5 key"
+  ):
+    load(tiny("pose_resnet"), {"name": "pose_resnet", "depth": 34})
+  with pytest.raises(WeightsError, match=r"holds hourglass \(num_stacks 2, "):
+    load(tiny("hourglass"), {"name": "pose_resnet", "depth": 34})
+
+
+@pytest.mark.parametrize(
+  ("value", "said"),
+  [(np.nan, "holds NaN or infinity"), (np.inf, "holds NaN or infinity")],
+)
+def test_numbers_that_are_none_are_refused(value, said):
+  tensors = tiny("pose_resnet")
+  tensors["bn1.running_var"][2] = value
+  with pytest.raises(WeightsError, match=f"bn1.running_var {said}"):
+    load(tensors, {"name": "pose_resnet", **TINY["pose_resnet"]})
+
+
+def test_whole_numbers_are_no_weights():
+  tensors = tiny("pose_resnet")
+  tensors["bn1.bias"] = tensors["bn1.bias"].astype(np.int8)
+  with pytest.raises(WeightsError, match="bn1.bias holds int8, wanted float"):
+    load(tensors, {"name": "pose_resnet", **TINY["pose_resnet"]})
