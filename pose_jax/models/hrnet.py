@@ -28,6 +28,7 @@ from pose_jax.models.layers import (
 )
 from pose_jax.models.output import PoseOutput
 from pose_jax.models.resnet import Bottleneck
+from pose_jax.models.skeletal import Skeletal
 
 STRIDE = 4  # of the stem, and of the finest branch
 NUM_STAGES = 4
@@ -147,6 +148,8 @@ class PoseHRNet(nn.Module):
   stem_width: int = 64
   num_modules: Sequence[int] = (1, 4, 3)
   num_blocks: int = 4
+  skeletal: bool = False
+  link_halves: Sequence[str] = ()
   attention: AttentionOptions = NONE
   dtype: Any = jnp.float32
   axis_name: str | None = None
@@ -156,7 +159,7 @@ class PoseHRNet(nn.Module):
   def __call__(
     self, images: Float[Array | np.ndarray, "B H W 3"], train: bool = False
   ) -> PoseOutput:
-    """Returns `heatmaps` [B, H/4, W/4, K].
+    """Returns `heatmaps` [B, H/4, W/4, K]; with `skeletal` also `links`.
 
     Args:
       images: [B, H, W, 3] float32, normalised, H and W divisible by 32.
@@ -175,6 +178,17 @@ class PoseHRNet(nn.Module):
         axis_name=self.axis_name,
       ),
     }
+    links, between = [], None
+    if self.skeletal:
+      skeletal = Skeletal(self.link_halves, **bound, name="skeletal")
+
+      def between(n, branches):
+        if n < NUM_STAGES - 1:
+          return branches
+        maps, branches = skeletal(branches)
+        links.append(maps)
+        return branches
+
     features = HRNet(
       self.width,
       self.stem_width,
@@ -182,12 +196,13 @@ class PoseHRNet(nn.Module):
       self.num_blocks,
       **bound,
       name="backbone",
-    )(jnp.asarray(images))
+    )(jnp.asarray(images), between)
     head = PoseHead(self.num_keypoints, self.attention, name="head")
     heatmaps, attention = head(features.pyramid)
     return PoseOutput(
       heatmaps=heatmaps,
       stages=(heatmaps,),
+      links=links[0] if links else None,
       attention=attention,
     )
 
@@ -216,6 +231,8 @@ def make_hrnet(
   stem_width: int = 64,
   num_modules: Sequence[int] = (1, 4, 3),
   num_blocks: int = 4,
+  skeletal: bool = False,
+  link_halves: Sequence[str] = (),
   attention: Mapping[str, Any] | None = None,
   dtype: str = "float32",
   sync_batch_norm: bool = False,
@@ -232,6 +249,9 @@ def make_hrnet(
     stem_width: channels of the stem; 64 in all published networks.
     num_modules: exchange modules of stages 2, 3 and 4.
     num_blocks: basic blocks on each branch of a module.
+    skeletal: link maps behind stage 3, see `skeletal.Skeletal`.
+    link_halves: "upper" or "lower" of each link of the skeleton;
+      `make_model` knows them.
     attention: options of `make_attention`; there are four levels.
   Raises:
     ValueError: naming the value that cannot be built and those that can.
@@ -257,6 +277,8 @@ def make_hrnet(
     stem_width=stem_width,
     num_modules=modules,
     num_blocks=num_blocks,
+    skeletal=skeletal,
+    link_halves=tuple(link_halves),
     attention=make_attention(attention, num_levels=NUM_STAGES),
     dtype=DTYPES[dtype],
     axis_name="devices" if sync_batch_norm else None,
