@@ -1,0 +1,187 @@
+"""Reads files of weights: torch's two formats, safetensors and .npz.
+
+Neither torch nor any code of the file is run. The format is found by what the
+file begins with, never by its name. Every size is checked against the file
+before memory is taken, and only the storages of the weights are read: the
+moments of an optimiser beside them stay on disk.
+"""
+
+import dataclasses
+import hashlib
+import io
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from pose_jax.weights import legacy_files, npz_files, safetensors, zip_files
+from pose_jax.weights.file_bytes import TorchFileError, check_total, shown
+from pose_jax.weights.torch_records import Pickled, Tensor
+
+STATE_DICTS = ("state_dict", "model_state_dict", "model")
+_MAX_DEPTH = 8
+_MAX_VALUES = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class TorchFile:
+  """What a file of weights holds.
+
+  tensors: arrays by torch's names, in the file's order and dtypes (bfloat16
+    is that of ml_dtypes). They cannot be written to, and may share memory or
+    be in another than C order, as they were saved.
+  others: plain values beside the weights (epoch, arch, ...; the metadata of
+    safetensors).
+  left_out: names beside the weights that are neither (optimizer, ...).
+  format: "zip" or "legacy" of torch, "safetensors" or "npz".
+  sha256: of the file, in hex.
+  """
+
+  tensors: dict[str, np.ndarray]
+  others: dict[str, Any]
+  left_out: tuple[str, ...]
+  format: str
+  sha256: str
+
+
+def read(path: str | os.PathLike) -> TorchFile:
+  """The weights in a file, without running anything of it.
+
+  A checkpoint that holds its weights under one of `STATE_DICTS` is unwrapped.
+
+  Raises:
+    TorchFileError: in one sentence, for files that are no such, damaged, or
+      ask for anything but numbers.
+  """
+  path = pathlib.Path(path)
+  try:
+    with path.open("rb") as file:
+      size = os.fstat(file.fileno()).st_size
+      if not path.is_file():
+        raise TorchFileError("is no file")
+      found = _read(file, size)
+      check_total(found[0], size)
+      file.seek(0)
+      sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+  except TorchFileError as error:
+    raise TorchFileError(f"{path} {error}") from None
+  except OSError as error:
+    raise TorchFileError(f"cannot read {path}: {error.strerror}") from None
+  for array in found[0].values():
+    array.flags.writeable = False
+  return TorchFile(*found, sha256)
+
+
+def _read(file: io.BufferedIOBase, size: int):
+  """(tensors, others, left_out, format) of a file."""
+  head = file.read(16)
+  if head.startswith(b"PK"):
+    members = zip_files.members(file)
+    if npz_files.is_npz(list(members)):
+      return npz_files.load(file, size, members), {}, (), "npz"
+    return *_unwrap(zip_files.load(file, size, members)), "zip"
+  if legacy_files.begins(head):
+    return *_unwrap(legacy_files.load(file, size)), "legacy"
+  if safetensors.begins(head):
+    tensors, metadata = safetensors.load(file, size)
+    return tensors, metadata, (), "safetensors"
+  raise TorchFileError(
+    f"is no file of weights: wanted .pth of torch, safetensors or .npz, and it "
+    f"begins with {head!r}"
+  )
+
+
+def _unwrap(pickled: Pickled):
+  """(tensors, others, left_out) of the dictionary that torch saved."""
+  top = pickled.value
+  if type(top) is not dict:
+    raise TorchFileError(
+      f"holds {_kind(top)}, wanted a dictionary of weights: save the model's "
+      "state_dict()"
+    )
+  places = [name for name in STATE_DICTS if _has_tensors(top.get(name))]
+  if len(places) > 1:
+    raise TorchFileError(
+      f"holds weights under {' and '.join(places)}: save the one you want alone"
+    )
+  beside: dict[str, Any] = {}
+  if places:
+    beside = {key: top[key] for key in top if key != places[0]}
+    top = top[places[0]]
+  elif not _has_tensors(top):
+    names = ", ".join(shown(str(key), 30) for key in list(top)[:5])
+    raise TorchFileError(
+      f"holds no weights at its top, nor under {', '.join(STATE_DICTS)}: it "
+      f"has {names or 'nothing'}"
+    )
+  tensors = {}
+  raws: dict[str, np.ndarray] = {}
+  for name, value in top.items():
+    if not isinstance(value, Tensor):
+      beside[name] = value
+    elif type(name) is not str:
+      raise TorchFileError("names a tensor by something that is no text")
+    else:
+      tensors[name] = _as_array(pickled, value, raws)
+  others = {key: _plain(beside[key]) for key in beside if type(key) is str}
+  left_out = [str(key) for key in beside if others.get(key, _NO) is _NO]
+  return (
+    tensors,
+    {key: value for key, value in others.items() if value is not _NO},
+    tuple(left_out),
+  )
+
+
+def _kind(value):
+  kind = type(value).__name__
+  return "a single tensor" if isinstance(value, Tensor) else f"a {kind}"
+
+
+def _has_tensors(value):
+  return type(value) is dict and any(
+    isinstance(item, Tensor) for item in value.values()
+  )
+
+
+def _as_array(pickled, tensor, raws):
+  """The tensor as a view of its storage's bytes, each read once."""
+  storage = tensor.storage
+  dtype = tensor.dtype
+  if 0 in tensor.shape:
+    return np.empty(tensor.shape, dtype)
+  if storage.key not in raws:
+    raws[storage.key] = pickled.read_storage(storage.key)
+  array = np.ndarray(
+    tensor.shape,
+    f"u{dtype.itemsize}",
+    buffer=raws[storage.key],
+    offset=storage.start * storage.dtype.itemsize
+    + tensor.offset * dtype.itemsize,
+    strides=[stride * dtype.itemsize for stride in tensor.strides],
+  )
+  if pickled.is_big_endian:
+    array = array.byteswap()
+  if dtype == np.bool_ and array.max() > 1:
+    raise TorchFileError("is damaged: a tensor of bool is not 0 or 1")
+  return array.view(dtype)
+
+
+_NO = object()  # a value that is not plain
+
+
+def _plain(value, depth=0, budget=None):
+  """A copy of numbers, texts and what is made of them, or `_NO`."""
+  budget = [_MAX_VALUES] if budget is None else budget
+  budget[0] -= 1
+  if type(value) in (str, int, float, bool, type(None)):
+    return value
+  if depth > _MAX_DEPTH or budget[0] < 0:
+    return _NO
+  if type(value) is dict:
+    copy = {k: _plain(v, depth + 1, budget) for k, v in value.items()}
+    return _NO if any(v is _NO for v in copy.values()) else copy
+  if type(value) in (list, tuple):
+    items = [_plain(item, depth + 1, budget) for item in value]
+    return _NO if any(item is _NO for item in items) else type(value)(items)
+  return _NO
