@@ -1,4 +1,4 @@
-"""Convolutions, batch norm and pooling that networks are built from.
+"""Convolutions and batch norm that networks are built from.
 
 Conventions: images and features are [B, H, W, C], kernels [kh, kw, I, O].
 Padding is torch's, written out: (k - 1) // 2 zeros on both sides (XLA's SAME
@@ -193,45 +193,6 @@ def _deconvolve_backward(saved, dy):
 
 
 _deconvolve_by_phases.defvjp(_deconvolve_forward, _deconvolve_backward)
-
-
-def max_pool(
-  x: Float[Array, "B H W C"], *, pads: tuple[int, int] = (1, 1)
-) -> Float[Array, "B h w C"]:
-  """Returns the 3x3 stride-2 maximum, padded with -inf as torch does.
-
-  Rows, then columns, from pairs of neighbours: XLA's gradient of a window
-  maximum (a search and a scatter) takes three times as long. Equal maxima
-  share the gradient; behind a ReLU only zeros are equal, and pass none on.
-
-  Args:
-    pads: rows before and behind the map, as columns; each 0 or 1. Window i is
-      rows 2i - 1 to 2i + 1 with one before, else 2i to 2i + 2.
-  """
-  low, high = pads
-  for axis in (1, 2):
-    num = (x.shape[axis] + low + high - 1) // 2
-    num_pairs = num if low else num + 1
-    x = _pad_axis(x, axis, 0, 2 * num_pairs - x.shape[axis])
-    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
-    even, odd = (
-      lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1)
-    )
-    if low:
-      before = _pad_axis(odd, axis, 1, -1)
-      x = jnp.maximum(jnp.maximum(before, even), odd)
-    else:
-      behind = _pad_axis(even, axis, -1, 0)
-      even, odd = (_pad_axis(part, axis, 0, -1) for part in (even, odd))
-      x = jnp.maximum(jnp.maximum(even, odd), behind)
-  return x
-
-
-def _pad_axis(x, axis, low, high):
-  """Pads one axis with -inf; a negative number crops."""
-  config = [(0, 0, 0)] * x.ndim
-  config[axis] = (low, high, 0)
-  return lax.pad(x, jnp.array(-jnp.inf, x.dtype), config)
 
 
 class Conv(nn.Module):

@@ -10,7 +10,7 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.layers import max_pool
+from pose_jax.models.resample import max_pool
 
 Module = Callable[..., Any]  # a linen Module class with some fields bound
 

@@ -17,7 +17,6 @@ from pose_jax.models.layers import (
   convolve,
   deconvolve,
   fast_forms,
-  max_pool,
 )
 
 PLAIN = Forms(False, False, False)
@@ -51,11 +50,11 @@ def _assert_same_function(fast, plain, x, kernel, dtype):
     _assert_close(got, want, dtype)
 
 
-def _slow_conv(x, kernel, stride):
+def _slow_conv(x, kernel, stride, pads=None):
   """torch's Conv2d with padding (k - 1) // 2, one pixel at a time."""
   size = kernel.shape[0]
-  pad = (size - 1) // 2
-  x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+  pads = pads or ((size - 1) // 2,) * 2
+  x = np.pad(x, ((0, 0), pads, pads, (0, 0)))
   rows = range(0, x.shape[1] - size + 1, stride)
   columns = range(0, x.shape[2] - size + 1, stride)
   return np.stack(
@@ -93,6 +92,24 @@ def test_convolution_equals_slow_loop(size, stride, forms):
   y = convolve(x, kernel, stride=stride, forms=forms)
   expected = _slow_conv(np.float64(x), np.float64(kernel), stride)
   np.testing.assert_allclose(y, expected, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+  ("size", "stride", "pads"),
+  [(11, 4, (2, 2)), (11, 4, (2, 5)), (3, 2, (0, 0)), (1, 1, (1, 2))],
+)
+@pytest.mark.parametrize("hw", [(12, 9), (19, 10)])
+@pytest.mark.parametrize("forms", [PLAIN, FAST])
+def test_padding_may_be_given(size, stride, pads, hw, forms):
+  # FAST takes maps smaller than the kernel as patches.
+  x, kernel = _random(0, 2, *hw, 3), _random(1, size, size, 3, 4)
+  y = convolve(x, kernel, stride=stride, pads=pads, forms=forms)
+  expected = _slow_conv(np.float64(x), np.float64(kernel), stride, pads)
+  np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-4)
+  layer = Conv(4, size, stride=stride, pads=pads)
+  np.testing.assert_allclose(
+    layer.apply({"params": {"kernel": kernel}}, x), y, rtol=1e-5, atol=1e-4
+  )
 
 
 @DTYPES
@@ -157,31 +174,6 @@ def test_forms_are_chosen_by_backend():
   assert not fast_forms("gpu").pointwise_as_dot
   assert not fast_forms("gpu").small_maps_as_dot
   assert fast_forms("gpu").transposed_by_phases
-
-
-def test_max_pool_ignores_its_border_even_below_zero():
-  x = jnp.full((1, 4, 4, 1), -5.0)
-  x = x.at[0, 1, 2, 0].set(-1.0).at[0, 3, 3, 0].set(-2.0)
-  # Output 0 sees rows or columns 0 to 1, output 1 sees 1 to 3.
-  assert max_pool(x)[0, :, :, 0].tolist() == [[-5.0, -1.0], [-5.0, -1.0]]
-  x = x.at[0, 1, 2, 0].set(-5.0)
-  assert max_pool(x)[0, :, :, 0].tolist() == [[-5.0, -5.0], [-5.0, -2.0]]
-
-
-@pytest.mark.parametrize("hw", [(8, 6), (7, 5), (2, 1)])
-def test_max_pool_equals_a_window_maximum(hw):
-  x = _random(0, 2, *hw, 3)  # no two values are equal
-
-  def windows(x):
-    return nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
-
-  y, pullback = jax.vjp(max_pool, x)
-  expected, expected_pullback = jax.vjp(windows, x)
-  np.testing.assert_array_equal(y, expected)
-  cotangent = _random(1, *y.shape)
-  np.testing.assert_allclose(
-    pullback(cotangent)[0], expected_pullback(cotangent)[0], rtol=1e-6
-  )
 
 
 def test_layers_hold_torch_shaped_parameters():

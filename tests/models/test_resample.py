@@ -4,9 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from jax import lax
 
-from pose_jax.models.resample import max_pool_2x2, upsample_nearest
+from pose_jax.models.resample import (
+  max_pool,
+  max_pool_2x2,
+  upsample_nearest,
+)
 
 
 def _random(seed, *shape):
@@ -64,3 +69,29 @@ def test_types_are_kept():
 def test_odd_maps_are_refused(hw):
   with pytest.raises(ValueError, match="even sides to be halved, got"):
     max_pool_2x2(jnp.ones((1, *hw, 1)))
+
+
+def test_max_pool_ignores_its_border_even_below_zero():
+  x = jnp.full((1, 4, 4, 1), -5.0)
+  x = x.at[0, 1, 2, 0].set(-1.0).at[0, 3, 3, 0].set(-2.0)
+  # Output 0 sees rows or columns 0 to 1, output 1 sees 1 to 3.
+  assert max_pool(x)[0, :, :, 0].tolist() == [[-5.0, -1.0], [-5.0, -1.0]]
+  x = x.at[0, 1, 2, 0].set(-5.0)
+  assert max_pool(x)[0, :, :, 0].tolist() == [[-5.0, -5.0], [-5.0, -2.0]]
+
+
+@pytest.mark.parametrize("hw", [(8, 6), (7, 5), (6, 9), (4, 3)])
+@pytest.mark.parametrize("pads", [(1, 1), (0, 1), (1, 0), (0, 0)])
+def test_max_pool_equals_a_window_maximum(hw, pads):
+  x = jnp.asarray(_random(0, 2, *hw, 3))  # no two values are equal
+
+  def windows(x):
+    return nn.max_pool(x, (3, 3), (2, 2), (pads, pads))
+
+  y, pullback = jax.vjp(lambda x: max_pool(x, pads=pads), x)
+  expected, expected_pullback = jax.vjp(windows, x)
+  np.testing.assert_array_equal(y, expected)
+  cotangent = jnp.asarray(_random(1, *y.shape))
+  np.testing.assert_allclose(
+    pullback(cotangent)[0], expected_pullback(cotangent)[0], rtol=1e-6
+  )
