@@ -301,6 +301,8 @@ def _shrink(config: ConfigDict) -> None:
     "num_features": lambda features: 16,
     "num_blocks": lambda blocks: 1,
     "part_from_stack": lambda stack: min(stack, 2),
+    "stem_width": lambda width: 8,
+    "num_modules": lambda modules: (1,) * len(modules),
   }
   for option, shrunk in small.items():
     if option in config.model:

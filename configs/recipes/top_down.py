@@ -6,7 +6,7 @@ early, because it is stepped before the epoch.
 
 from configs.recipes.parts import adam, augmentation, drops, hrnet_augmentation
 
-_UPPER_COIN = 0.6914624612740131  # HRNet: a normal draw below 0.5
+UPPER_COIN = 0.6914624612740131  # HRNet: a normal draw below 0.5
 
 
 def _hrnet_data(crop_hw: tuple[int, int], augmentation: dict) -> dict:
@@ -20,10 +20,13 @@ def _hrnet_data(crop_hw: tuple[int, int], augmentation: dict) -> dict:
 
 
 def _truncated(crop_hw: tuple[int, int]) -> dict:
-  """HRNet's targets on the grid, wider in larger crops."""
+  """HRNet's targets on the grid, wider in larger crops.
+
+  HRNet and SimpleBaseline have no 128x96; DARK's baselines there take 1.
+  """
   return {
     "name": "mse",
-    "sigma_hm": 3.0 if crop_hw[0] == 384 else 2.0,
+    "sigma_hm": {128: 1.0, 384: 3.0}.get(crop_hw[0], 2.0),
     "unbiased": False,
   }
 
@@ -44,7 +47,7 @@ def hrnet_coco(
         0.35,
         45.0,
         half_body_probability=0.3,
-        half_body_upper_probability=_UPPER_COIN,
+        half_body_upper_probability=UPPER_COIN,
       ),
     ),
     "loss": _truncated(crop_hw),
@@ -77,26 +80,6 @@ def simple_baseline_mpii(crop_hw: tuple[int, int] = (256, 256)) -> dict:
   """SimpleBaseline on MPII: as on COCO, with milder warps."""
   return simple_baseline_coco(crop_hw) | {
     "data": _hrnet_data(crop_hw, hrnet_augmentation(0.25, 30.0)),
-  }
-
-
-def dark_coco(crop_hw: tuple[int, int] = (128, 96)) -> dict:
-  """DARK on HRNet-W32, COCO: Zhang et al. 2020 (arXiv 1910.06278), their yaml.
-
-  HRNet's recipe with unit alignment, unbiased targets of deviation 1 at
-  128x96, and Taylor decoding after a blur of 3 (W32 and ResNet at 128x96; 11
-  elsewhere, so give W48 eval.blur_kernel=11). Two GPUs of 64 people.
-  """
-  sigma_hm = {128: 1.0, 384: 3.0}.get(crop_hw[0], 2.0)
-  base = hrnet_coco(crop_hw)
-  return base | {
-    "data": base["data"] | {"alignment": "unit"},
-    "loss": {"name": "mse", "sigma_hm": sigma_hm, "unbiased": True},
-    "eval": {
-      "decoder": "dark",
-      "blur_kernel": 3 if crop_hw[0] == 128 else 11,
-      "flip_test": True,
-    },
   }
 
 
@@ -153,18 +136,39 @@ def _mmpose_augmentation(
   )
 
 
-def mmpose_coco(crop_hw: tuple[int, int] = (256, 192)) -> dict:
+def mmpose_coco(
+  crop_hw: tuple[int, int] = (256, 192), *, batch_size: int = 512
+) -> dict:
   """HRNet and SimpleBaseline on COCO as mmpose 1 trains them (td-hm configs).
 
-  Linear warm-up over 500 steps (theirs starts at a thousandth, ours at zero).
+  Eight GPUs of 64 people; HRNet-W48 and ResNet-152 take 32 each at the same
+  rate, so batch_size=256. Linear warm-up over 500 steps (theirs starts at a
+  thousandth, ours at zero).
   """
   return {
     "data": _hrnet_data(crop_hw, _mmpose_augmentation()),
     "loss": _truncated(crop_hw),
     "optimizer": adam(5e-4),
-    "schedule": drops(512, 210, (170, 200)) | {"warmup_steps": 500},
+    "schedule": drops(batch_size, 210, (170, 200)) | {"warmup_steps": 500},
     "eval": {"decoder": "quarter", "flip_test": True},
   }
+
+
+def mmpose_mpii(*, batch_size: int = 512) -> dict:
+  """HRNet and SimpleBaseline on MPII as mmpose 1 trains them.
+
+  As on COCO, without shifts and half bodies. ResNet-152 takes 32 people on each
+  of eight GPUs, so batch_size=256.
+  """
+  coco = mmpose_coco(batch_size=batch_size)
+  warps = coco["data"]["augmentation"] | {
+    "translation_fraction": 0.0,
+    "translation_distribution": "uniform",
+    "translation_probability": 0.0,
+    "half_body_probability": 0.0,
+    "half_body_upper_probability": 0.5,
+  }
+  return coco | {"data": _hrnet_data((256, 256), warps)}
 
 
 def vitpose_b() -> dict:

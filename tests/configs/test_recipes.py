@@ -96,6 +96,15 @@ AUGMENTATION["subramanian"] = dict(
   flip_probability=0,
 )
 AUGMENTATION["dark_coco"] = AUGMENTATION["hrnet_coco"]
+AUGMENTATION["hourglass_coco"] = AUGMENTATION["simple_baseline_coco"]
+AUGMENTATION["mmpose_mpii"] = dict(
+  scale_factor=0.5,
+  scale_distribution="truncated_normal",
+  rotation_deg=80,
+  rotation_distribution="truncated_normal",
+  rotation_probability=0.6,
+)
+AUGMENTATION["xiang_hourglass"] = AUGMENTATION["simple_baseline_mpii"]
 
 # Network input, deviation of targets, unbiased, decoder, alignment.
 CODEC = {
@@ -104,7 +113,10 @@ CODEC = {
   "simple_baseline_coco": ((256, 192), 2, False, "quarter", "corner"),
   "simple_baseline_mpii": ((256, 256), 2, False, "quarter", "corner"),
   "dark_coco": ((128, 96), 1, True, "dark", "unit"),
+  "hourglass_coco": ((128, 96), 1, False, "quarter", "corner"),
   "mmpose_coco": ((256, 192), 2, False, "quarter", "corner"),
+  "mmpose_mpii": ((256, 256), 2, False, "quarter", "corner"),
+  "xiang_hourglass": ((256, 256), 2, False, "quarter", "corner"),
   "vitpose_b": ((256, 192), 2, True, "dark", "unit"),
   "newell": ((256, 256), 1.75, False, "quarter", "corner"),
   "pytorch_pose": ((256, 256), 1, False, "quarter", "corner"),
@@ -118,7 +130,10 @@ OPTIMIZER = {
   "simple_baseline_coco": ("adam", 1e-3, 0, 0, 32 * 4),
   "simple_baseline_mpii": ("adam", 1e-3, 0, 0, 32 * 4),
   "dark_coco": ("adam", 1e-3, 0, 0, 64 * 2),
+  "hourglass_coco": ("adam", 2.5e-4, 0, 0, 8),
   "mmpose_coco": ("adam", 5e-4, 0, 0, 512),
+  "mmpose_mpii": ("adam", 5e-4, 0, 0, 512),
+  "xiang_hourglass": ("adam", 2.5e-4, 0, 0, 8),
   "vitpose_b": ("adamw", 5e-4, 0.1, 1, 512),
   "rtmpose_m": ("adamw", 4e-3, 0.05, 0, 256 * 8),
   "newell": ("rmsprop", 2.5e-4, 0, 0, 6),
@@ -136,7 +151,10 @@ EPOCHS = {
   "simple_baseline_coco": ("step", 0.1, 140, (90, 120), 0),
   "simple_baseline_mpii": ("step", 0.1, 140, (90, 120), 0),
   "dark_coco": ("step", 0.1, 210, (170, 200), 0),
+  "hourglass_coco": ("step", 0.1, 140, (90, 120), 0),
   "mmpose_coco": ("step", 0.1, 210, (170, 200), 500),
+  "mmpose_mpii": ("step", 0.1, 210, (170, 200), 500),
+  "xiang_hourglass": ("step", 0.1, 140, (90, 120), 0),
   "vitpose_b": ("step", 0.1, 210, (170, 200), 500),
   "rtmpose_m": ("flat_cosine", 0.05, 420, (), 1000),
   "pytorch_pose": ("step", 0.1, 100, (60, 90), 0),
