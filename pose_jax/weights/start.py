@@ -1,0 +1,272 @@
+"""Fresh variables that start from weights somebody has trained.
+
+A part of them (PARTS) is taken from a torch file or from
+variables of ours; what plugs into the network (attention, skeletal heatmaps,
+PoseReNet) may be there on one side alone, and stays random if it is ours.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from pose_jax.weights.assemble import (
+  Flat,
+  Path,
+  Tree,
+  WeightsError,
+  cleaned,
+  flatten,
+  from_torch,
+  grouped,
+  named,
+  option,
+  plain,
+  shapes_of,
+)
+from pose_jax.weights.recognise import Known, describe, recognise
+from pose_jax.weights.tables import SIZES
+
+PARTS = (
+  "backbone",
+  "body",  # all but the arrays that keypoints have one each of: the head
+  "all",
+)
+_BASE = "base"  # what PoseReNet stands behind
+_PLUG_IN = "poserenet"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+  """Trained weights, as arrays of ours.
+
+  Attributes:
+    label: what messages call them, a path.
+    network: which network's they are, in words.
+    arrays: of the network without plug-ins, or of its backbone alone.
+    plug_ins: what else of ours there is.
+    left_out: torch's names of what no network of ours has.
+  """
+
+  label: str
+  network: str
+  arrays: Flat
+  plug_ins: Flat
+  left_out: tuple[str, ...] = ()
+
+  def sha256(self) -> str:
+    """Stands for all arrays and where they belong."""
+    digest = hashlib.sha256()
+    for path, array in sorted((self.arrays | self.plug_ins).items()):
+      digest.update("/".join(path).encode() + b"\0")
+      digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Start:
+  """Variables to start from.
+
+  Attributes:
+    variables: as fresh ones, some of them replaced.
+    used: paths of these; random: paths of the others.
+    left_out: names of what the source has beside.
+  """
+
+  variables: Tree
+  used: tuple[Path, ...]
+  random: tuple[Path, ...]
+  left_out: tuple[str, ...]
+
+  def describe(self) -> str:
+    """What was used, what is left out and what stays random, on a line."""
+    arrays = flatten(self.variables)
+    text = f"{len(self.used)} arrays of " + millions(
+      arrays[path].size for path in self.used if path[0] == "params"
+    )
+    outside = grouped(self.left_out, ".") or "nothing"
+    text += f"; left out of it: {outside}; random here: "
+    if not self.random:
+      return text + "nothing"
+    ours = grouped([_module(path) for path in self.random], "/")
+    return (
+      text
+      + f"{ours}, "
+      + millions(
+        arrays[path].size for path in self.random if path[0] == "params"
+      )
+    )
+
+
+def millions(sizes: Iterable[int]) -> str:
+  """A number of parameters in words."""
+  return f"{sum(sizes) / 1e6:.2f} M parameters"
+
+
+def known_or_told(tensors: Mapping[str, Any], label: str) -> Known:
+  """The network that tensors are the weights of.
+
+  Raises:
+    WeightsError: if they are of none that is known, naming the nearest.
+  """
+  known = recognise(tensors)
+  if known is None:
+    raise WeightsError(
+      f"{label} holds weights of no network that is known "
+      f"({named(tensors, 3)}): wanted those of one of {', '.join(SIZES)}, or "
+      "its backbone's, with the names of their authors or of torchvision"
+    )
+  if not known.fits:
+    raise WeightsError(
+      f"{label} fits no network that is known; the nearest is "
+      f"{known.describe()}, but for this: {known.problems()}"
+    )
+  return known
+
+
+def source_from_torch(tensors: Mapping[str, Any], label: str) -> Source:
+  """Weights of a torch file, whichever known network they are of.
+
+  Raises:
+    WeightsError: if they are of none.
+  """
+  known = known_or_told(tensors, label)
+  shapes = shapes_of(known.model, known.num_keypoints or 1)
+  return Source(
+    label=label,
+    network=known.describe(),
+    arrays=from_torch(cleaned(tensors), known.rows(), shapes),
+    plug_ins={},
+    left_out=known.left_out,
+  )
+
+
+def source_from_variables(
+  variables: Tree, model_config: Any, label: str
+) -> Source:
+  """Weights of ours, of a network with its plug-ins."""
+  flat, model = _of_base(variables), plain(model_config)
+  inside = shapes_of(model, _num_keypoints(flat, model))
+  return Source(
+    label=label,
+    network=_described(model, flat),
+    arrays={path: flat[path] for path in flat if path in inside},
+    plug_ins={path: flat[path] for path in flat if path not in inside},
+  )
+
+
+def start(
+  variables: Tree, source: Source, model_config: Any, *, part: str
+) -> Start:
+  """Fresh variables with a part of them replaced by a source's.
+
+  Args:
+    variables: fresh ones of the network of `model_config`.
+    part: one of PARTS.
+  Raises:
+    WeightsError: if the source lacks the part, or has it in another form.
+  """
+  fresh, model = _of_base(variables), plain(model_config)
+  inside = shapes_of(model, _num_keypoints(fresh, model))
+  wanted = _paths(part, model, inside)
+  chosen = {
+    path: array
+    for path, array in source.arrays.items()
+    if path in wanted or (path not in inside and _may_be_of(part, path))
+  }
+  network = _described(model, fresh)
+  if not wanted:
+    raise WeightsError(
+      f"a network {network} has no backbone by itself: set init.part to "
+      "'body' (all but the head) or 'all'"
+    )
+  _check_same(chosen, {path: fresh[path] for path in wanted}, source, network)
+  if part == "all":
+    shared = source.plug_ins.keys() & fresh.keys()
+    more = {path: source.plug_ins[path] for path in shared}
+    _check_same(more, {path: fresh[path] for path in shared}, source, network)
+    chosen |= more
+  rest = [p for p in (*source.arrays, *source.plug_ins) if p not in chosen]
+
+  def replaced(path, leaf):
+    return chosen.get(_below_base(tuple(key.key for key in path)), leaf)
+
+  return Start(
+    variables=jax.tree_util.tree_map_with_path(replaced, variables),
+    used=tuple(
+      path for path in flatten(variables) if _below_base(path) in chosen
+    ),
+    random=tuple(
+      path for path in flatten(variables) if _below_base(path) not in chosen
+    ),
+    left_out=(
+      *source.left_out,
+      *dict.fromkeys(".".join(path[1:]) for path in rest),
+    ),
+  )
+
+
+def _check_same(given: Flat, wanted: Flat, source: Source, network: str):
+  """Refuses a source that lacks an array, has one too many or misshapen."""
+  differing = set(given) ^ set(wanted)
+  differing |= {
+    path
+    for path in set(given) & set(wanted)
+    if given[path].shape != wanted[path].shape
+  }
+  if differing:
+    names = named("/".join(path[1:]) for path in differing)
+    raise WeightsError(
+      f"{source.label} holds {source.network}, which cannot fill this config's "
+      f"{network}: {names} differ; give weights of such a network, set "
+      f"config.model to theirs, or init.part to less ({', '.join(PARTS)})"
+    )
+
+
+def _paths(part: str, model: Tree, inside: Mapping[Path, Any]) -> set[Path]:
+  """A part of the arrays of a network without plug-ins."""
+  if part == "backbone":
+    return {path for path in inside if _may_be_of(part, path)}
+  if part == "all":
+    return set(inside)
+  few, more = (shapes_of(model, num_keypoints) for num_keypoints in (1, 2))
+  return {path for path in inside if few[path] == more[path]}
+
+
+def _may_be_of(part: str, path: Path) -> bool:
+  return part != "backbone" or path[1] == "backbone"
+
+
+def _of_base(variables: Tree) -> Flat:
+  """Arrays as they are called where nothing stands behind the network."""
+  return {_below_base(path): leaf for path, leaf in flatten(variables).items()}
+
+
+def _below_base(path: Path) -> Path:
+  return (path[0], *path[2:]) if path[1] == _BASE else path
+
+
+def _module(path: Path) -> str:
+  return "/".join(path[2:] if path[1] == _BASE else path[1:])
+
+
+def _num_keypoints(flat: Mapping[Path, Any], model: Tree) -> int:
+  """Of a network's variables, from its head."""
+  maps = next(
+    leaf.shape[0]
+    for path, leaf in flat.items()
+    if path[-2:] == ("head", "bias") and path[1] != _PLUG_IN
+  )
+  return maps - bool(model.get("with_background"))
+
+
+def _described(model: Tree, flat: Mapping[Path, Any]) -> str:
+  """A network in the words that a file's is described in."""
+  name = model["name"]
+  keys = (*SIZES[name], *({"width"} & set(model)))
+  sizes = {key: option(model, key) for key in keys}
+  number = _num_keypoints(flat, model)
+  return f"{describe({'name': name} | sizes)}, {number} keypoints"
