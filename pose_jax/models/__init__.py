@@ -16,6 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
+from pose_jax.models.alexnet import make_pose_alexnet
 from pose_jax.models.attention_options import NONE, AttentionOptions
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
@@ -25,12 +26,15 @@ from pose_jax.models.poserenet_options import (
   PoseReNetOptions,
   make_poserenet,
 )
+from pose_jax.models.vgg import make_pose_vgg
 from pose_jax.skeleton import Skeleton
 
 MODELS = {
   "pose_resnet": make_pose_resnet,
   "hourglass": make_hourglass,
   "hrnet": make_hrnet,
+  "alexnet": make_pose_alexnet,
+  "vgg": make_pose_vgg,
 }
 
 _LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
