@@ -29,18 +29,19 @@ from pose_jax.weights.assemble import (
 from pose_jax.weights.names import Row
 from pose_jax.weights.recognise import recognise
 from pose_jax.weights.tables import SIZES, TABLES
+from pose_jax.weights.torch_files import read
 
 
 def load_torch(
   state_dict: Mapping[str, Any] | str | pathlib.Path, model_config: Any
 ) -> Tree:
-  """`load`, from tensors or from the path of a file of them.
+  """`load`, from tensors or from the path of a file (`torch_files.read`).
 
   Raises:
     ValueError: if the file cannot be read or does not fit.
   """
   if isinstance(state_dict, str | pathlib.Path):
-    state_dict = _read_npz(pathlib.Path(state_dict))
+    state_dict = read(state_dict).tensors
   return load(state_dict, model_config)
 
 
@@ -86,16 +87,6 @@ def export(variables: Tree, model_config: Any) -> dict[str, np.ndarray]:
       "one alone; give the config that they were trained with"
     )
   return to_torch(flat, rows)
-
-
-def _read_npz(path):
-  if path.suffix != ".npz":
-    raise ValueError(
-      f"weights must be a state dict or an .npz file, got {path}: save the "
-      "state dict with numpy.savez first"
-    )
-  with np.load(path, allow_pickle=False) as archive:
-    return dict(archive)
 
 
 def _rows(model_config: Any) -> tuple[Tree, list[Row]]:
