@@ -1,0 +1,1 @@
+"""Experiments of paper 002: PoseReNet behind networks with heatmaps."""
