@@ -1,13 +1,14 @@
 """NumPy's .npz archives, without its pickled objects."""
 
 import io
-import warnings
+import re
+import struct
 import zipfile
 import zlib
 
 import numpy as np
 
-from pose_jax.weights.file_bytes import TorchFileError, check_shape, shown
+from pose_jax.weights.file_bytes import TorchFileError, check_shape, shown, take
 from pose_jax.weights.torch_records import NUMPY_CODES
 from pose_jax.weights.zip_files import FAULTS, content_start
 
@@ -15,10 +16,14 @@ _SUFFIX = ".npy"
 _MAX_RATIO = 20  # of all numbers to the file's size; weights hardly shrink
 _SLACK_BYTES = 2**24
 _CHUNK_BYTES = 2**20
-_HEADERS = {
-  (1, 0): np.lib.format.read_array_header_1_0,
-  (2, 0): np.lib.format.read_array_header_2_0,
-}
+_MAGIC = b"\x93NUMPY"
+_LENGTHS = {b"\x01\0": "<H", b"\x02\0": "<I"}  # by version of the format
+_MAX_HEADER_BYTES = 10_000
+_HEADER = re.compile(  # as numpy.save writes it; L is Python 2's
+  rb"\{'descr': '(?P<code>[<>|=][A-Za-z]\w{0,4})', "
+  rb"'fortran_order': (?P<is_fortran>True|False), "
+  rb"'shape': \((?P<shape>(\d{1,19}L?(, ?|(?=\))))*)\), *\} *\n"
+)
 
 
 def is_npz(names: list[str]) -> bool:
@@ -61,12 +66,7 @@ def load(
 
 
 def _read_array(member, size, name):
-  shape, is_fortran, dtype = _read_header(member, name)
-  code = f"{dtype.kind}{dtype.itemsize}"
-  if dtype.names or dtype.subdtype or code not in NUMPY_CODES:
-    raise TorchFileError(
-      f"holds {shown(name)} of dtype {shown(str(dtype))}, wanted numbers only"
-    )
+  shape, is_fortran, dtype = _read_header(member, size, name)
   count = check_shape(shape, dtype.itemsize, shown(name))
   left = size - member.tell()
   if count * dtype.itemsize != left:
@@ -82,20 +82,34 @@ def _read_array(member, size, name):
     if not num:
       raise EOFError
     done += num
-  if code == "b1" and left and raw.max() > 1:
+  if dtype == np.bool_ and left and raw.max() > 1:
     raise TorchFileError(f"is damaged: {shown(name)} is bool but not 0 or 1")
   flat = raw.view(dtype).astype(dtype.newbyteorder("="), copy=False)
   return flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)
 
 
-def _read_header(member, name):
-  """(shape, Fortran order, dtype) of an array, read by NumPy."""
-  try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-      version = np.lib.format.read_magic(member)
-      return _HEADERS[version](member)
-  except (*FAULTS, KeyError, TypeError, SyntaxError, RecursionError):
+def _read_header(member, size, name):
+  """(shape, Fortran order, dtype) of an array; a text of one form only."""
+  what = f"member {shown(name)}"
+  magic = take(member, len(_MAGIC) + 2, size, what)
+  form = _LENGTHS.get(magic[-2:])
+  if not magic.startswith(_MAGIC) or form is None:
+    raise TorchFileError(f"is damaged: {what} is no array of NumPy's")
+  (length,) = struct.unpack(
+    form, take(member, struct.calcsize(form), size, what)
+  )
+  if length > _MAX_HEADER_BYTES:
     raise TorchFileError(
-      f"is damaged: member {shown(name)} is no array of NumPy's"
-    ) from None
+      f"is damaged: {what} states a header of {length} bytes"
+    )
+  text = take(member, length, size, what)
+  match = _HEADER.fullmatch(text)
+  if match is None:
+    raise TorchFileError(f"holds {what}, which is no plain array of numbers")
+  code = match["code"].decode()
+  if code[1:] not in NUMPY_CODES:
+    raise TorchFileError(
+      f"holds {what} of dtype {shown(code, 20)}, wanted numbers only"
+    )
+  shape = tuple(int(side) for side in re.findall(rb"\d+", match["shape"]))
+  return shape, match["is_fortran"] == b"True", np.dtype(code)

@@ -55,11 +55,11 @@ def read(path: str | os.PathLike) -> TorchFile:
       ask for anything but numbers.
   """
   path = pathlib.Path(path)
+  if path.exists() and not path.is_file():
+    raise TorchFileError(f"{path} is no file")
   try:
     with path.open("rb") as file:
       size = os.fstat(file.fileno()).st_size
-      if not path.is_file():
-        raise TorchFileError("is no file")
       found = _read(file, size)
       check_total(found[0], size)
       file.seek(0)
@@ -76,6 +76,10 @@ def read(path: str | os.PathLike) -> TorchFile:
 def _read(file: io.BufferedIOBase, size: int):
   """(tensors, others, left_out, format) of a file."""
   head = file.read(16)
+  # First: a header's length may begin as a zip archive or a pickle does.
+  if safetensors.begins(head):
+    tensors, metadata = safetensors.load(file, size)
+    return tensors, metadata, (), "safetensors"
   if head.startswith(b"PK"):
     members = zip_files.members(file)
     if npz_files.is_npz(list(members)):
@@ -83,9 +87,6 @@ def _read(file: io.BufferedIOBase, size: int):
     return *_unwrap(zip_files.load(file, size, members)), "zip"
   if legacy_files.begins(head):
     return *_unwrap(legacy_files.load(file, size)), "legacy"
-  if safetensors.begins(head):
-    tensors, metadata = safetensors.load(file, size)
-    return tensors, metadata, (), "safetensors"
   raise TorchFileError(
     f"is no file of weights: wanted .pth of torch, safetensors or .npz, and it "
     f"begins with {head!r}"
