@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 from pose_jax.models.resnet import STAGES, BasicBlock
 
 
+class FormError(ValueError):
+  """A network of which torch has no weights, for one option of its config."""
+
+
 class Row(NamedTuple):
   """One module: torch's name, our path below the collection, its kind."""
 
@@ -82,20 +86,26 @@ def pose_resnet_rows(
   """Returns the rows of SimpleBaseline's `pose_resnet` for config options.
 
   Raises:
-    ValueError: for forms of the network that SimpleBaseline does not have.
+    FormError: for forms of the network that SimpleBaseline does not have.
   """
   strides = (2,) * len(deconv_filters)
   check_form(
     "a PoseResNet are SimpleBaseline's", options, deconv_strides=strides
   )
-  rows = resnet_rows(depth)
-  for index in range(len(deconv_filters)):
+  return [*resnet_rows(depth), *deconv_head_rows(len(deconv_filters))]
+
+
+def deconv_head_rows(num_deconvs: int, prefix: str = "") -> list[Row]:
+  """Returns the rows of SimpleBaseline's head; `prefix` is torch's alone."""
+  rows = []
+  for index in range(num_deconvs):
     # Its deconv_layers are conv, norm, ReLU, conv, norm, ReLU, ...
+    torch, ours = f"{prefix}deconv_layers", f"deconv{index}"
     rows += [
-      Row(f"deconv_layers.{3 * index}", (f"deconv{index}",), "deconv"),
-      Row(f"deconv_layers.{3 * index + 1}", (f"deconv{index}_norm",), "norm"),
+      Row(f"{torch}.{3 * index}", (ours,), "deconv"),
+      Row(f"{torch}.{3 * index + 1}", (f"{ours}_norm",), "norm"),
     ]
-  return [*rows, Row("final_layer", ("head",), "biased_conv")]
+  return [*rows, Row(f"{prefix}final_layer", ("head",), "biased_conv")]
 
 
 def hourglass_rows(
@@ -111,7 +121,7 @@ def hourglass_rows(
   hourglass is number n - 1 of a list of [skip, down, up(, bottom)].
 
   Raises:
-    ValueError: for forms of the network that pytorch-pose does not have.
+    FormError: for forms of the network that pytorch-pose does not have.
   """
   check_form(
     "an hourglass are pytorch-pose's",
@@ -182,7 +192,7 @@ def check_form(
     wanted = published.get(name, "none")
     value = tuple(value) if isinstance(value, list) else value
     if value != wanted:
-      raise ValueError(
+      raise FormError(
         f"torch weights of {whose}, whose model.{name} is {wanted!r}, got "
-        f"{value!r}: set it so"
+        f"{value!r}"
       )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pose_jax.models.resnet import STAGES
+from pose_jax.models.vgg import STAGES as VGG_STAGES
 from pose_jax.weights.assemble import (
   Shapes,
   cleaned,
@@ -22,6 +23,7 @@ from pose_jax.weights.assemble import (
   tensors_of,
   torch_shape,
 )
+from pose_jax.weights.classic_names import ALEXNET_HEAD
 from pose_jax.weights.names import Row
 from pose_jax.weights.tables import SIZES, SURPLUS, TABLES
 
@@ -194,18 +196,27 @@ def _pose_resnet(shapes: Shapes) -> dict[str, Any] | None:
     ours = STAGES[depth][1]
     return sum(abs(a - b) for a, b in zip(sizes, ours, strict=True))
 
-  model = {
+  return {
     "depth": min(depths, key=distance),
     "width": shapes["conv1.weight"][0],
+    **_deconvs(shapes),
   }
+
+
+def _deconvs(shapes: Shapes, prefix: str = "") -> dict[str, Any]:
+  """Of SimpleBaseline's head; empty if there is none."""
   filters = []
-  while shape := shapes.get(f"deconv_layers.{3 * len(filters)}.weight", ()):
+  while shape := shapes.get(
+    f"{prefix}deconv_layers.{3 * len(filters)}.weight", ()
+  ):
     filters.append(shape[1:2])
-  if filters and all(filters):
-    model["deconv_filters"] = tuple(number for (number,) in filters)
-    model["deconv_strides"] = (2,) * len(filters)
-    model["deconv_kernels"] = (4,) * len(filters)
-  return model
+  if not filters or not all(filters):
+    return {}
+  return {
+    "deconv_filters": tuple(number for (number,) in filters),
+    "deconv_strides": (2,) * len(filters),
+    "deconv_kernels": (4,) * len(filters),
+  }
 
 
 def _hourglass(shapes: Shapes) -> dict[str, Any] | None:
@@ -235,8 +246,37 @@ def _hrnet(shapes: Shapes) -> dict[str, Any] | None:
   }
 
 
+def _alexnet(shapes: Shapes) -> dict[str, Any] | None:
+  """torchvision's, or a pose network of ours."""
+  first = shapes.get("features.0.weight", ())
+  if first[2:] != (11, 11):
+    return None
+  return {"width": first[0], **_deconvs(shapes, ALEXNET_HEAD)}
+
+
+def _vgg(shapes: Shapes) -> dict[str, Any] | None:
+  """torchvision's, or a pose network of ours."""
+  first = shapes.get("features.0.weight", ())
+  if first[2:] != (3, 3):
+    return None
+  weights = [
+    shape
+    for name, shape in shapes.items()
+    if re.match(r"features\.\d+\.weight$", name)
+  ]
+  num_convs = sum(len(shape) == 4 for shape in weights)
+  return {
+    "depth": min(VGG_STAGES, key=lambda d: abs(sum(VGG_STAGES[d]) - num_convs)),
+    "width": first[0],
+    "use_batch_norm": len(weights) > num_convs,
+    **_deconvs(shapes),
+  }
+
+
 GUESSES: dict[str, Callable[[Shapes], dict[str, Any] | None]] = {
   "pose_resnet": _pose_resnet,
   "hourglass": _hourglass,
   "hrnet": _hrnet,
+  "alexnet": _alexnet,
+  "vgg": _vgg,
 }
