@@ -158,6 +158,18 @@ def _model() -> ConfigDict:
   )
 
 
+def _init() -> ConfigDict:
+  """What a run starts from; see `launch/initial_weights.py`."""
+  return ConfigDict(
+    dict(
+      # a file (.pth, .safetensors, .npz), a run's folder or its
+      # checkpoints/STEP; read at step 0 alone. "": random numbers
+      weights="",
+      part="backbone",  # body (all but the head), all
+    )
+  )
+
+
 def _loss() -> ConfigDict:
   """What the heatmaps are compared with, and how."""
   return ConfigDict(
@@ -253,6 +265,7 @@ def get_config() -> ConfigDict:
   config.seed = 0
   config.data = _data()
   config.model = _model()
+  config.init = _init()
   config.loss = _loss()
   config.optimizer = _optimizer()
   config.schedule = _schedule()

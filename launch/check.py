@@ -33,6 +33,7 @@ from pose_jax.train.optimizer import (
   make_optimizer,
   make_schedule,
 )
+from pose_jax.weights.start import PARTS
 
 _CHOICES = {
   "data.alignment": ALIGNMENTS,
@@ -41,6 +42,7 @@ _CHOICES = {
   "data.augmentation.translation_distribution": TRANSLATION_DISTRIBUTIONS,
   "data.occlusion.fill": occlusion.FILLS,
   "model.name": MODELS,
+  "init.part": PARTS,
   "loss.name": LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,

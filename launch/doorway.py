@@ -27,6 +27,8 @@ from pose_jax.eval.results import MetricError, ResultsError
 from pose_jax.skeleton_file import SkeletonError
 from pose_jax.train.checkpoint import CheckpointError
 from pose_jax.train.loop import NonFiniteLossError
+from pose_jax.weights import WeightsError
+from pose_jax.weights.torch_files import TorchFileError
 
 COORDINATOR = flags.DEFINE_string(
   "coordinator",
@@ -56,6 +58,8 @@ _USERS = (
   MetricError,
   CheckpointError,
   NonFiniteLossError,
+  WeightsError,
+  TorchFileError,
 )
 
 

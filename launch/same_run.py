@@ -14,6 +14,7 @@ from pose_jax.skeleton_file import find_skeleton
 _MAY_CHANGE = (
   *("data.eval", "data.train.root", "data.train.data_dir"),
   *("data.num_workers", "data.num_threads", "checkpoint", "eval", "log"),
+  "init.weights",  # read once, at step 0
   "data.skeleton",  # a file may have moved: what it says is compared
 )
 _LEARNT_BY = ("keypoints", "flip_pairs", "upper", "lower", "links")

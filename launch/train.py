@@ -9,6 +9,7 @@ import json
 import pathlib
 import signal
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -28,6 +29,7 @@ from launch.experiment import (
   make_training_batches,
   open_part,
 )
+from launch.initial_weights import begin, check_initial_weights
 from launch.learning_rate import describe_learning_rate
 from launch.measure import image_reader, make_evaluator
 from launch.mistakes import wanted_folder
@@ -61,6 +63,7 @@ def main() -> None:
     )
   config, workdir = _CONFIG.value, wanted_folder("workdir", _WORKDIR.value)
   check_config(config)
+  check_initial_weights(config, workdir)
   doorway.join_processes()
   experiment = make_experiment(config)
   training = open_part(experiment, "train", workdir)
@@ -98,7 +101,9 @@ def _train(
   config = experiment.config
   optimizer, schedule = make_run_optimizer(config, plan)
   data = fingerprint(training.people)
-  state = _first_or_last_state(experiment, optimizer, checkpoints, data)
+  state, origin = _first_or_last_state(
+    experiment, optimizer, checkpoints, data, logbook
+  )
   start_step = int(state.step)
   num_parameters = count_parameters(state.params)
   logbook.say(
@@ -127,6 +132,7 @@ def _train(
       "config": json.loads(config.to_json_best_effort()),
       "num_steps": plan.num_steps,
       "data": data,
+      "start": origin,
     },
     evaluate=_make_evaluate(
       experiment,
@@ -153,9 +159,13 @@ def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
 
 
 def _first_or_last_state(
-  experiment: Experiment, optimizer, checkpoints: Checkpoints, data: str
-) -> TrainState:
-  """The newest checkpoint's state, or a fresh one.
+  experiment: Experiment,
+  optimizer,
+  checkpoints: Checkpoints,
+  data: str,
+  logbook: Logbook,
+) -> tuple[TrainState, dict[str, Any] | None]:
+  """The newest checkpoint's state, or a fresh one; and what it started from.
 
   Raises:
     CheckpointError: if the checkpoint was trained on other people than those
@@ -165,18 +175,23 @@ def _first_or_last_state(
   variables = init_variables(
     experiment.model, tuple(config.data.crop_hw), config.seed
   )
-  state = init_state(variables, optimizer)
   if not checkpoints.steps():
-    return state
+    origin = None
+    if config.init.weights:
+      beginning = begin(experiment, variables)
+      logbook.say(beginning.note)
+      variables, origin = beginning.variables, beginning.record
+    return init_state(variables, optimizer), origin
+  state = init_state(variables, optimizer)
   step = checkpoints.resolve("latest")
   state, meta = checkpoints.restore(step, state)
-  if meta["data"] != data:
+  if meta["data"] not in (None, data):  # None: imported weights
     raise CheckpointError(
       f"the training people are not those of checkpoint {step} in "
       f"{checkpoints.folder}: give the same data to go on, or another "
       "--workdir"
     )
-  return state
+  return state, meta.get("start")
 
 
 def _make_evaluate(

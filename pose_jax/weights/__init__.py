@@ -26,7 +26,7 @@ from pose_jax.weights.assemble import (
   to_torch,
   unflatten,
 )
-from pose_jax.weights.names import Row
+from pose_jax.weights.names import FormError, Row
 from pose_jax.weights.recognise import recognise
 from pose_jax.weights.tables import SIZES, TABLES
 from pose_jax.weights.torch_files import read
@@ -58,7 +58,7 @@ def load(tensors: Mapping[str, Any], model_config: Any) -> Tree:
   Raises:
     ValueError: naming tensors that are missing, unexpected or misshapen.
   """
-  model, rows = _rows(model_config)
+  model, rows = _rows(model_config, "set it so")
   tensors = cleaned(tensors)
   _compare_names(tensors, set(tensors_of(rows)), model["name"])
   head = next(row.torch for row in rows if row.ours[-1] == "head")
@@ -77,7 +77,7 @@ def export(variables: Tree, model_config: Any) -> dict[str, np.ndarray]:
   Raises:
     ValueError: if torch has no such network, or variables are of another one.
   """
-  _, rows = _rows(model_config)
+  _, rows = _rows(model_config, "there is nothing to export it to")
   flat = flatten(variables)
   wanted = {path for path, _ in tensors_of(rows).values()}
   if wanted != set(flat):
@@ -89,12 +89,15 @@ def export(variables: Tree, model_config: Any) -> dict[str, np.ndarray]:
   return to_torch(flat, rows)
 
 
-def _rows(model_config: Any) -> tuple[Tree, list[Row]]:
+def _rows(model_config: Any, advice: str) -> tuple[Tree, list[Row]]:
   """The model section as plain values, and its table."""
   read_config(model_config)  # refuses names that do not exist
   values = sections(model_config)
   name = values.pop("name")
-  return plain(model_config), TABLES[name](**values)
+  try:
+    return plain(model_config), TABLES[name](**values)
+  except FormError as error:
+    raise WeightsError(f"{error}: {advice}") from error
 
 
 def _compare_names(tensors, expected, name):

@@ -78,7 +78,7 @@ def hrnet_rows(
   """Returns the rows of the authors' `pose_hrnet` for config options.
 
   Raises:
-    ValueError: for forms of the network that its authors do not have.
+    FormError: for forms of the network that its authors do not have.
   """
   check_form("an HRNet are its authors'", options, skeletal=False)
   rows = hrnet_backbone_rows(num_modules=num_modules, num_blocks=num_blocks)

@@ -1,0 +1,58 @@
+"""Which config files are of the network that a file's weights are of."""
+
+import pathlib
+
+from ml_collections import ConfigDict
+
+from launch.config_file import check_config_file, config_files
+from pose_jax.skeleton_file import find_skeleton
+from pose_jax.weights.assemble import option, plain
+from pose_jax.weights.recognise import Known
+
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+_MOST = 3
+
+
+def is_of(config: ConfigDict, known: Known) -> bool:
+  """Whether a config's network is the known one; plug-ins do not count."""
+  model = plain(config.model)
+  return model["name"] == known.model["name"] and all(
+    option(model, key) == value for key, value in known.model.items()
+  )
+
+
+def num_maps(config: ConfigDict) -> int:
+  """How many heatmaps a config's network has: one a keypoint, and more."""
+  num_keypoints = find_skeleton(config.data.skeleton).num_keypoints
+  return num_keypoints + bool(config.model.get("with_background"))
+
+
+def advice(known: Known, given: ConfigDict) -> str:
+  """Which config to give in place of `given`, in words.
+
+  Those of its crop size come first, then the others: weights do not tell.
+  """
+  fitting = []
+  for path in config_files(CONFIGS):
+    config = check_config_file(str(path))
+    if is_of(config, known) and num_maps(config) == known.num_keypoints:
+      is_other_size = config.data.crop_hw != given.data.crop_hw
+      place = _has_plug_in(config), len(path.parts), is_other_size
+      fitting.append((place, path.relative_to(CONFIGS.parent).as_posix()))
+  names = [name for _, name in sorted(fitting)]
+  if not names:
+    return (
+      "no file in configs/ is of such a network: write one whose model section "
+      "says so"
+    )
+  others = f" (or {', '.join(names[1:_MOST])})" if names[1:] else ""
+  return f"use {names[0]}{others}"
+
+
+def _has_plug_in(config: ConfigDict) -> bool:
+  """Whether something is plugged in, so that torch has no such network."""
+  model = config.model
+  attention = model.get("attention", {})
+  places = (attention.get(p, "none") for p in ("holistic", "refined", "part"))
+  plug_in = model.get("poserenet", {}).get("aggregation", "none")
+  return bool(model.get("skeletal")) or {plug_in, *places} != {"none"}
