@@ -292,11 +292,11 @@ def finish(config: ConfigDict, variant: str, variants: tuple[str, ...] = ()):
       f"{', '.join(v for v in known if v)}"
     )
   if variant == "debug":
-    _shrink(config)
+    shrink(config)
   return config.lock()
 
 
-def _shrink(config: ConfigDict) -> None:
+def shrink(config: ConfigDict) -> None:
   """Drawn people, tiny sizes, two steps: under a minute on a CPU."""
   config.name += "_debug"
   aspect = config.data.crop_hw[0] / config.data.crop_hw[1]
@@ -306,9 +306,10 @@ def _shrink(config: ConfigDict) -> None:
     config.data[part] = _dataset("drawn")
     config.data[part].update(num_images=8, seed=seed)
   config.data.num_workers = 0
+  shallowest = {"pose_resnet": 18, "vgg": 16}  # of others it counts poolings
   small = {  # of the options that a network has; deep ones compile long
     "width": lambda width: 8,
-    "depth": lambda depth: 18 if depth >= 18 else min(depth, 2),  # or poolings
+    "depth": lambda depth: shallowest.get(config.model.name, min(depth, 2)),
     "deconv_filters": lambda filters: (16,) * len(filters),
     "num_stacks": lambda stacks: min(stacks, 2),
     "num_features": lambda features: 16,

@@ -56,6 +56,22 @@ def hrnet_on_coco(
   return base.finish(on_coco(config), variant, variants)
 
 
+def older_on_coco(variant: str, network: str, **options) -> ConfigDict:
+  """AlexNet or a VGG with SimpleBaseline's head, a row of mmpose's tables."""
+  config = named(
+    *("coco", f"{network}{options.get('depth', '')}", (256, 192)),
+    *(variant, (), recipes.mmpose_coco()),
+  )
+  deconvolutions = ("deconv_filters", "deconv_strides", "deconv_kernels")
+  config.model = ConfigDict(
+    {"name": network, "width": 64}
+    | options
+    | {key: config.model[key] for key in deconvolutions}
+    | _of_every_network(config)
+  )
+  return base.finish(on_coco(config), variant)
+
+
 def hourglass_on_coco(
   variant: str, variants: tuple[str, ...], *, num_stacks: int
 ) -> ConfigDict:
