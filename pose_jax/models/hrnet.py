@@ -42,13 +42,16 @@ class HRNetFeatures(NamedTuple):
 
   Attributes:
     stages: of stages 1 to 4 the branches, fine to coarse, as they go on to the
-      next; 1, 2, 3 of them, and of stage 4 the finest alone.
-    pyramid: four levels, coarse to fine: stage 4's three coarser branches as
-      they are before its last fusion, and the finest behind it.
+      next: 1, 2, 3 and 4 of them. The last fusion makes the finest alone; the
+      other three of stage 4 are as they are before it.
   """
 
   stages: tuple[Branches, ...]
-  pyramid: Branches
+
+  @property
+  def pyramid(self) -> Branches:
+    """The four levels of stage 4, coarse to fine."""
+    return self.stages[-1][::-1]
 
 
 class HRNet(nn.Module):
@@ -81,16 +84,14 @@ class HRNet(nn.Module):
         on to stage n + 1, of the same shapes; called behind stages 1, 2, 3.
     """
     branches = (self._first_stage(x),)
-    stages, unfused = [], ()
+    stages = []
     for n in range(1, NUM_STAGES + 1):
       if n > 1:
-        branches = self._transition(n - 1, branches)
-        branches, unfused = self._stage(n, branches)
+        branches = self._stage(n, self._transition(n - 1, branches))
       if between is not None and n < NUM_STAGES:
         branches = between(n, branches)
       stages.append(branches)
-    pyramid = (*reversed(unfused[1:]), branches[0])
-    return HRNetFeatures(tuple(stages), pyramid)
+    return HRNetFeatures(tuple(stages))
 
   def _first_stage(self, x: Array) -> Array:
     for index in (1, 2):
@@ -120,13 +121,11 @@ class HRNet(nn.Module):
       return finest, new
     return *branches, new
 
-  def _stage(self, n: int, branches: Branches) -> tuple[Branches, Branches]:
-    """Stage n's branches, and those before its last fusion."""
-    unfused = branches
+  def _stage(self, n: int, branches: Branches) -> Branches:
     num_modules = self.num_modules[n - 2]
     for index in range(num_modules):
       is_end = n == NUM_STAGES and index == num_modules - 1
-      branches, unfused = Exchange(
+      branches = Exchange(
         tuple(self.width * 2**i for i in range(n)),
         self.num_blocks,
         1 if is_end else n,
@@ -134,7 +133,7 @@ class HRNet(nn.Module):
         self.norm,
         name=f"stage{n}_module{index}",
       )(branches)
-    return branches, unfused
+    return branches
 
 
 class PoseHRNet(nn.Module):

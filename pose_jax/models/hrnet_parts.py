@@ -48,7 +48,8 @@ class Exchange(nn.Module):
   Attributes:
     features: channels of each branch, fine to coarse.
     num_blocks: basic blocks on each branch.
-    num_outputs: how many branches are fused, the finest ones.
+    num_outputs: how many branches are fused, the finest ones; the others leave
+      as they are before the fusion.
     conv, norm: what blocks are made of.
   """
 
@@ -59,14 +60,14 @@ class Exchange(nn.Module):
   norm: Module
 
   @nn.compact
-  def __call__(self, branches: Branches) -> tuple[Branches, Branches]:
-    """Returns the fused branches, and all of them before the fusion."""
+  def __call__(self, branches: Branches) -> Branches:
+    """Returns the fused branches, then those that are left as they are."""
     branches = tuple(self._blocks(j, x) for j, x in enumerate(branches))
     fused = tuple(
       nn.relu(sum(self._brought(x, j, i) for j, x in enumerate(branches)))
       for i in range(self.num_outputs)
     )
-    return fused, branches
+    return *fused, *branches[self.num_outputs :]
 
   def _blocks(self, j: int, x: Array) -> Array:
     for index in range(self.num_blocks):
