@@ -135,8 +135,9 @@ def _unwrap(pickled: Pickled):
 
 
 def _kind(value):
-  kind = type(value).__name__
-  return "a single tensor" if isinstance(value, Tensor) else f"a {kind}"
+  if isinstance(value, Tensor):
+    return "a single tensor"
+  return f"a value of type {type(value).__name__}"
 
 
 def _has_tensors(value):
