@@ -35,7 +35,7 @@ from launch.mistakes import suggest
 from pose_jax.models.cost import count_multiply_adds, count_parameters
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.state import abstract_variables
-from pose_jax.train.step import supervised_loss
+from pose_jax.train.supervision import supervised_loss
 
 FOLDER = pathlib.Path(__file__).parents[1] / "configs"
 

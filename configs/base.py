@@ -179,6 +179,10 @@ def _loss() -> ConfigDict:
       sigma_hm=2.0,  # target Gaussian, heatmap pixels
       unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
       target_scale=1.0,  # height of a target's peak; scores stay in 0..1
+      stage_weights=(),  # of each supervised stage, first to last; (): all 1
+      lifted_weight=1.0,  # of maps at twice the size: PoseReNet's
+      link_weight=0.2,  # of link maps: networks with skeletal=True
+      link_sigma_hm=1.0,  # a link's deviation, heatmap pixels
     )
   )
 

@@ -32,6 +32,7 @@ from pose_jax.models import (
   map_hw,
   plug_in_of,
   poserenet_options,
+  stage_hw,
 )
 from pose_jax.models.attention_steps import apply_with_steps
 from pose_jax.models.output import PoseOutput
@@ -39,7 +40,8 @@ from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import make_optimizer, make_schedule
-from pose_jax.train.step import TargetRule, prepare_images, train_step
+from pose_jax.train.step import prepare_images, train_step
+from pose_jax.train.supervision import LossWeights, TargetRule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,14 +222,22 @@ def make_run_optimizer(config: ConfigDict, plan: Plan):
 
 
 def make_target(experiment: Experiment) -> TargetRule:
-  """How the config's keypoints become target heatmaps."""
-  config, frames = experiment.config, experiment.frames
+  """How the config's keypoints become target maps, of whatever kind."""
+  loss, frames = experiment.config.loss, experiment.frames
+  # Not those of `frames`, which are the maps that are decoded.
+  height, width = stage_hw(experiment.model, frames.crop_hw)
+  lifted = dataclasses.replace(frames, map_hw=(2 * height, 2 * width))
   return TargetRule(
-    hm_from_crop=frames.hm_from_crop,
-    map_hw=frames.map_hw,
-    sigma_hm=config.loss.sigma_hm,
-    unbiased=config.loss.unbiased,
-    scale=config.loss.target_scale,
+    hm_from_crop=dataclasses.replace(
+      frames, map_hw=(height, width)
+    ).hm_from_crop,
+    map_hw=(height, width),
+    sigma_hm=loss.sigma_hm,
+    unbiased=loss.unbiased,
+    scale=loss.target_scale,
+    lifted_from_crop=lifted.hm_from_crop,
+    pairs=tuple((link.start, link.end) for link in experiment.skeleton.links),
+    link_sigma_hm=loss.link_sigma_hm,
   )
 
 
@@ -280,4 +290,9 @@ def make_step(experiment: Experiment, optimizer) -> Callable:
     loss=loss,
     target=make_target(experiment),
     images=make_prepare(config),
+    weights=LossWeights(
+      stages=tuple(config.loss.stage_weights),
+      lifted=config.loss.lifted_weight,
+      links=config.loss.link_weight,
+    ),
   )

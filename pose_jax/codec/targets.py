@@ -88,9 +88,9 @@ def links(
   Beside the sum over a segment's whole pixels, it ends half a pixel earlier
   and is wider where the segment is oblique, which has fewer pixels than its
   length. A link shorter than a pixel peaks below 1, one without length has an
-  empty map. Source: the link targets of the skeletal-heatmap paper;
-  differs in: the integral, and the filter's peak is 1 (a normalised one would
-  never reach the cut).
+  empty map. Source: Jun, Lee and Kim, "Human Pose Estimation Using Skeletal
+  Heatmaps", section A; differs in: the integral; what they leave open, the
+  filter's peak, is 1 (a normalised filter would never reach the cut).
 
   Args:
     kpts_xy_hm: [B, K, 2] keypoints, heatmap pixels, may lie anywhere; where

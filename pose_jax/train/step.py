@@ -4,92 +4,27 @@ The host sends uint8 crops and keypoints; colours, target heatmaps, network,
 loss, gradients and update all happen in here, on the device.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import linen as nn
 from jax import Array
 from jaxtyping import Float
 
-from pose_jax.codec import accuracy, targets
-from pose_jax.geometry import transform
-from pose_jax.models.output import PoseOutput
+from pose_jax.codec import accuracy
 from pose_jax.ops import color, occlusion, photometric
 from pose_jax.train.state import TrainState
-
-Batch = Mapping[str, Array]
-Loss = Callable[..., Float[Array, ""]]
-
-
-@dataclasses.dataclass(frozen=True)
-class TargetRule:
-  """How keypoints become target heatmaps.
-
-  Attributes:
-    hm_from_crop: [2, 3], from `Frames`: the same object decodes.
-    map_hw: heatmap size.
-    sigma_hm: the Gaussian's deviation, heatmap pixels.
-    unbiased: DARK's target; else HRNet's.
-    scale: height of a target's peak. The network learns maps of this height,
-      which whoever decodes them divides by it.
-  """
-
-  hm_from_crop: np.ndarray
-  map_hw: tuple[int, int]
-  sigma_hm: float
-  unbiased: bool
-  scale: float | int = 1.0
-
-  def __call__(
-    self, batch: Batch
-  ) -> tuple[Float[Array, "B h w K"], Float[Array, "B K"]]:
-    matrix = jnp.asarray(self.hm_from_crop, jnp.float32)
-    labelled = (batch["vis"] > 0).astype(jnp.float32)
-    heatmaps, weight = targets.gaussian(
-      transform(batch["kpts_xy_crop"], matrix[None]),
-      labelled,
-      map_hw=self.map_hw,
-      sigma=self.sigma_hm,
-      unbiased=self.unbiased,
-    )
-    return heatmaps if self.scale == 1 else heatmaps * self.scale, weight
-
-
-def supervised_loss(
-  output: PoseOutput,
-  heatmaps: Float[Array, "B h w K"],
-  weight: Float[Array, "B K"],
-  loss: Loss,
-  *,
-  scale: float | int = 1.0,
-) -> Float[Array, ""]:
-  """Sum of the loss over every supervised heatmap of the output.
-
-  A stage that also predicts the background has it as one map more, of weight
-  1, whose target is what the highest keypoint leaves of `scale`.
-  Source: Chu et al. 2017's release (`trainBg`).
-
-  Args:
-    heatmaps: [B, h, w, K] targets, 0 to scale.
-    weight: [B, K] of the targets.
-    loss: (heatmaps, targets, weight) -> scalar.
-    scale: height of a target's peak.
-  """
-  stages = output.stages
-  if output.backgrounds:
-    stages = [
-      jnp.concatenate(maps, -1)
-      for maps in zip(stages, output.backgrounds, strict=True)
-    ]
-    background = scale - heatmaps.max(-1, keepdims=True)
-    heatmaps = jnp.concatenate([heatmaps, background], -1)
-    weight = jnp.pad(weight, ((0, 0), (0, 1)), constant_values=1.0)
-  return sum(loss(stage, heatmaps, weight) for stage in stages)
+from pose_jax.train.supervision import (
+  PLAIN,
+  Batch,
+  Loss,
+  LossWeights,
+  TargetRule,
+  total_loss,
+)
 
 
 def train_step(
@@ -101,6 +36,7 @@ def train_step(
   loss: Loss,
   target: TargetRule,
   images: Callable[[Batch], Array],
+  weights: LossWeights = PLAIN,
   axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
   """One update of the parameters.
@@ -114,14 +50,17 @@ def train_step(
     batch: image uint8 [B, H, W, 3], kpts_xy_crop [B, K, 2], vis [B, K],
       sample_seed [B].
     loss: (heatmaps, targets, weight) -> scalar.
-    target: makes the target heatmaps.
+    target: makes the target heatmaps, and those of lifted maps and links.
     images: makes the network's input from the batch (`prepare_images`).
+    weights: of the stages, and of lifted maps and links where there are any.
     axis_name: the mapped axis; None on one device.
   Returns:
     The state after the update; loss, gradient norm, the mean height of the
     predicted peaks of labelled keypoints (maps that collapse to zero show
     there first; 1 is a target's height, whatever its scale) and the share of
-    peaks near their target's (`codec.accuracy`; no PCKh).
+    the last stage's peaks near their target's (`codec.accuracy`; no PCKh); of
+    what the network has beside stages loss_lifted, loss_links before they are
+    weighted.
   """
   inputs = images(batch)
   heatmaps, weight = target(batch)
@@ -133,17 +72,21 @@ def train_step(
       train=True,
       mutable=["batch_stats"],
     )
-    value = supervised_loss(output, heatmaps, weight, loss, scale=target.scale)
-    return value, (output.heatmaps, updates)
+    value, parts = total_loss(
+      output, batch, heatmaps, weight, target=target, loss=loss, weights=weights
+    )
+    return value, (output, parts, updates)
 
-  (value, (predicted, updates)), grads = jax.value_and_grad(
+  (value, (output, parts, updates)), grads = jax.value_and_grad(
     objective, has_aux=True
   )(state.params)
-  peak_BK = jax.lax.stop_gradient(predicted).max((1, 2)) / target.scale
-  near_K, counted_K = accuracy.heatmap_accuracy(predicted, heatmaps)
+  peak_BK = jax.lax.stop_gradient(output.heatmaps).max((1, 2)) / target.scale
+  # Not output.heatmaps, which may be lifted.
+  near_K, counted_K = accuracy.heatmap_accuracy(output.stages[-1], heatmaps)
   sums = {
     "loss": value,
     "peak": (peak_BK * weight).sum() / jnp.maximum(weight.sum(), 1.0),
+    **parts,
   }
   num_near, num_counted = near_K.sum(), counted_K.sum()
   batch_stats = updates.get("batch_stats", {})

@@ -26,6 +26,10 @@ class Flat(nn.Module):
     maps = images[:, ::4, ::4, :1] * 0 + 51.0
     return PoseOutput(heatmaps=maps, stages=(maps,))
 
+  @nn.nowrap
+  def map_hw(self, crop_hw):
+    return crop_hw[0] // 4, crop_hw[1] // 4
+
 
 def experiment(**loss):
   config = importlib.import_module("configs.quickstart").get_config("debug")

@@ -15,17 +15,13 @@ import pytest
 from flax import linen as nn
 
 from pose_jax import parallel
-from pose_jax.codec import targets
-from pose_jax.geometry import Frames, transform
+from pose_jax.codec import accuracy
+from pose_jax.geometry import Frames
 from pose_jax.models.output import PoseOutput
-from pose_jax.train.losses import mse, ohkm
+from pose_jax.train.losses import mse
 from pose_jax.train.state import init_state, init_variables
-from pose_jax.train.step import (
-  TargetRule,
-  prepare_images,
-  supervised_loss,
-  train_step,
-)
+from pose_jax.train.step import prepare_images, train_step
+from pose_jax.train.supervision import LossWeights, TargetRule
 
 ROOT = pathlib.Path(__file__).parents[2]
 FRAMES = Frames(crop_hw=(16, 16), map_hw=(4, 4), alignment="unit")
@@ -42,6 +38,19 @@ class TwoStages(nn.Module):
   def __call__(self, images, *, train):
     x = nn.Conv(3, (4, 4), strides=4)(images)
     return PoseOutput(heatmaps=x, stages=(2 * x, x))
+
+
+class WithPlugIns(nn.Module):
+  """Two stages, links and a lifted map, which is the one to decode."""
+
+  @nn.compact
+  def __call__(self, images, *, train):
+    x = nn.Conv(3, (4, 4), strides=4)(images)
+    lifted = nn.ConvTranspose(3, (2, 2), strides=(2, 2))(x)
+    links = nn.Conv(2, (4, 4), strides=4)(images)
+    return PoseOutput(
+      heatmaps=lifted, stages=(2 * x, x), lifted=lifted, links=links
+    )
 
 
 def make_batch(rows=4, seed=0):
@@ -61,23 +70,6 @@ def step_of(model, optimizer, **options):
     optimizer=optimizer,
     **{"loss": mse, "target": TARGET, "images": IMAGES} | options,
   )
-
-
-def test_target_rule_encodes_in_the_heatmap_frame():
-  batch = make_batch()
-  heatmaps, weight = TARGET({k: jnp.asarray(v) for k, v in batch.items()})
-  kpts_xy_hm = transform(
-    batch["kpts_xy_crop"].astype(np.float64), FRAMES.hm_from_crop
-  )
-  wanted, wanted_weight = targets.gaussian(
-    kpts_xy_hm.astype(np.float32),
-    (batch["vis"] > 0).astype(np.float32),
-    map_hw=(4, 4),
-    sigma=1.0,
-    unbiased=True,
-  )
-  np.testing.assert_allclose(heatmaps, wanted, atol=1e-5)
-  np.testing.assert_array_equal(weight, wanted_weight)
 
 
 def test_step_is_gradient_descent_on_the_sum_over_stages():
@@ -107,48 +99,6 @@ def test_step_is_gradient_descent_on_the_sum_over_stages():
     wanted,
   )
   assert int(new.step) == 1
-
-
-def test_loss_of_no_stage_is_zero_and_of_two_is_their_sum():
-  maps = jnp.ones((1, 4, 4, 3))
-  zeros, weight = jnp.zeros_like(maps), jnp.ones((1, 3))
-  one = supervised_loss(PoseOutput(stages=(maps,)), zeros, weight, mse)
-  two = supervised_loss(PoseOutput(stages=(maps, maps)), zeros, weight, mse)
-  assert float(two) == pytest.approx(2 * float(one)) and float(one) > 0
-
-
-def test_background_is_a_map_more_of_every_stage():
-  """(K l + l_background) / (K + 1), its target what keypoints leave."""
-  rng = np.random.default_rng(1)
-  stages = rng.random((2, 2, 4, 4, 3)).astype(np.float32)
-  grounds = rng.random((2, 2, 4, 4, 1)).astype(np.float32)
-  heatmaps = rng.random((2, 4, 4, 3)).astype(np.float32)
-  weight = np.float32([[1, 0, 1], [1, 1, 1]])
-  output = PoseOutput(stages=tuple(stages), backgrounds=tuple(grounds))
-  for scale in (1.0, 255.0):
-    wanted = 0.0
-    for stage, ground in zip(stages, grounds, strict=True):
-      left = scale - (scale * heatmaps).max(-1)
-      of_ground = 0.5 * np.square(ground[..., 0] - left).mean()
-      of_keypoints = float(mse(stage, scale * heatmaps, weight))
-      wanted += (3 * of_keypoints + of_ground) / 4
-    found = supervised_loss(
-      output,
-      jnp.asarray(scale * heatmaps),
-      jnp.asarray(weight),
-      mse,
-      scale=scale,
-    )
-    assert float(found) == pytest.approx(float(wanted), rel=1e-5)
-
-
-def test_background_competes_among_the_hardest_keypoints():
-  maps = jnp.zeros((1, 4, 4, 3))
-  targets_, weight = jnp.zeros_like(maps), jnp.ones((1, 3))
-  output = PoseOutput(stages=(maps,), backgrounds=(maps[..., :1] - 1,))
-  hardest = functools.partial(ohkm, top_k=1)
-  # Every keypoint is right; the background says -1 where it is 1.
-  assert float(supervised_loss(output, targets_, weight, hardest)) == 2.0
 
 
 def test_scaled_targets_are_told_in_units_of_their_peak():
@@ -227,6 +177,49 @@ def test_heatmap_accuracy_of_devices_with_unequal_labels():
   assert float(nobody["heatmap_accuracy"]) == 0
 
 
+def test_plug_ins_are_trained_and_logged_by_themselves():
+  """On one device and on two; the accuracy is that of the last stage."""
+  model, optimizer = WithPlugIns(), optax.sgd(0.5)
+  state = init_state(init_variables(model, (16, 16), 0), optimizer)
+  frames = dataclasses.replace(FRAMES, map_hw=(8, 8))
+  target = dataclasses.replace(
+    TARGET, lifted_from_crop=frames.hm_from_crop, pairs=((0, 1), (1, 2))
+  )
+  weights = LossWeights(stages=(1.0, 2.0), lifted=0.5, links=0.25)
+  host_batch = make_batch(rows=32)
+  batch = {k: jnp.asarray(v) for k, v in host_batch.items()}
+  step = step_of(model, optimizer, target=target, weights=weights)
+  new, alone = jax.jit(step)(state, batch)
+  output = model.apply({"params": state.params}, IMAGES(batch), train=False)
+  heatmaps, weight = target(batch)
+  first, last = (mse(maps, heatmaps, weight) for maps in output.stages)
+  assert float(alone["loss"]) == pytest.approx(
+    float(
+      first + 2 * last + 0.5 * alone["loss_lifted"] + 0.25 * alone["loss_links"]
+    ),
+    rel=1e-5,
+  )
+  assert float(alone["loss_links"]) == pytest.approx(
+    float(mse(output.links, *target.links(batch))), rel=1e-5
+  )
+  near, counted = accuracy.heatmap_accuracy(output.stages[-1], heatmaps)
+  assert float(alone["heatmap_accuracy"]) == pytest.approx(
+    float(near.sum() / counted.sum())
+  )
+  jax.tree.map(
+    lambda a, b: np.testing.assert_(np.abs(a - b).max() > 1e-4),
+    state.params,
+    new.params,
+  )
+  _, together = parallel.parallel_step(step)(
+    parallel.replicate(state), parallel.shard(host_batch)
+  )
+  assert set(together) == set(alone)
+  for name in ("loss", "loss_lifted", "loss_links"):
+    value = np.asarray(together[name]).ravel()
+    np.testing.assert_allclose(value, float(alone[name]), rtol=1e-5)
+
+
 def test_jitter_changes_images_only_where_asked_for():
   batch = {k: jnp.asarray(v) for k, v in make_batch().items()}
   plain = IMAGES(batch)
@@ -264,12 +257,14 @@ _EIGHT_DEVICES = """
 import functools
 import jax, jax.numpy as jnp, numpy as np, optax
 from pose_jax import parallel
+from pose_jax.codec import accuracy
 from pose_jax.geometry import Frames
 from pose_jax.models import make_model
 from pose_jax.skeleton import LSP14
 from pose_jax.train.losses import mse
 from pose_jax.train.state import init_state, init_variables
-from pose_jax.train.step import TargetRule, prepare_images, train_step
+from pose_jax.train.step import prepare_images, train_step
+from pose_jax.train.supervision import TargetRule
 
 assert parallel.num_devices() == 8
 frames = Frames((64, 64), (16, 16), "corner")
