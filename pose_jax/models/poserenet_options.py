@@ -1,7 +1,6 @@
 """Options of PoseReNet: their checks, and which there are in words."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 _CHOICES = {
@@ -43,13 +42,12 @@ class PoseReNetOptions:
 _DEFAULTS = dataclasses.asdict(PoseReNetOptions())
 
 
-def make_poserenet(
-  options: Mapping[str, Any] | None = None,
-) -> PoseReNetOptions:
+def make_poserenet(options: Any = None) -> PoseReNetOptions:
   """Returns the options of a config's section, checked.
 
   Args:
-    options: some of PoseReNetOptions' fields; None: no plug-in.
+    options: mapping (or ConfigDict) of some of PoseReNetOptions' fields; None:
+      no plug-in.
   Raises:
     ValueError: naming the value that is wrong, or why a combination makes no
       sense.
@@ -71,12 +69,11 @@ def make_poserenet(
         f"poserenet.{name} must be one of {', '.join(_CHOICES[name])}, got "
         f"{value!r}"
       )
+    if name == "identity_init" and not isinstance(value, bool):
+      raise ValueError(
+        f"poserenet.identity_init must be True or False, got {value!r}"
+      )
   made = PoseReNetOptions(**given)
-  if not isinstance(made.identity_init, bool):
-    raise ValueError(
-      "poserenet.identity_init must be True or False, got "
-      f"{made.identity_init!r}"
-    )
   if made.identity_init and made.fusion == "enlarge":
     raise ValueError(
       "poserenet.identity_init is True, but fusion 'enlarge' smooths the "
