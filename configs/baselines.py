@@ -58,8 +58,9 @@ def hrnet_on_coco(
 
 def older_on_coco(variant: str, network: str, **options) -> ConfigDict:
   """AlexNet or a VGG with SimpleBaseline's head, a row of mmpose's tables."""
+  suffix = "_bn" if options.get("use_batch_norm") else ""
   config = named(
-    *("coco", f"{network}{options.get('depth', '')}", (256, 192)),
+    *("coco", f"{network}{options.get('depth', '')}{suffix}", (256, 192)),
     *(variant, (), recipes.mmpose_coco()),
   )
   deconvolutions = ("deconv_filters", "deconv_strides", "deconv_kernels")
