@@ -4,7 +4,7 @@ Source: Jun, Lee, Kim, "Human Pose Estimation Using Skeletal Heatmaps", II.A to
 II.C, Eq. 2 and 3. The paper gives the module's cost but not its layers. D: a
 layout that meets all its published costs, w the finest branch's channels:
 
-    third branch  3x3 stride 2 (4w to 8w), enlarge, 3x3 (8w to 4w), 3x3 (4w)
+    third branch  3x3 stride 2 (4w to 8w), 3x3 (8w to 4w), enlarge, 3x3 (4w)
     all three, enlarged to the finest and side by side (7w)  1x1 (w), 3x3 (L)
 
 with norm and ReLU behind each convolution but the last.
@@ -56,9 +56,8 @@ class Skeletal(nn.Module):
     fine, middle, coarse = branches
     width = fine.shape[-1]
     y = self._layer(coarse, "coarse0", 2 * coarse.shape[-1], stride=2)
-    y = upsample_nearest(y)
     y = self._layer(y, "coarse1", coarse.shape[-1])
-    y = self._layer(y, "coarse2", coarse.shape[-1])
+    y = self._layer(upsample_nearest(y), "coarse2", coarse.shape[-1])
     levels = (fine, upsample_nearest(middle), upsample_nearest(y, 4))
     y = self._layer(jnp.concatenate(levels, -1), "fused", width, kernel_size=1)
     # D: like a network's head: float32, and close to 0 at the start.
