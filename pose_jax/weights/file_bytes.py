@@ -79,9 +79,8 @@ def check_shape(shape: Any, itemsize: int, what: str) -> int:
   return count
 
 
-def check_total(arrays: dict[str, np.ndarray], size: int) -> None:
-  """Refuses tensors that share the file's bytes far too often."""
-  total = sum(array.nbytes for array in arrays.values())
+def check_total(total: int, size: int) -> None:
+  """Refuses tensors of `total` bytes that share the file's far too often."""
   if total > MAX_SHARING * size + _SLACK_BYTES:
     raise TorchFileError(
       f"holds tensors of {total} bytes together in a file of {size}: they "

@@ -9,6 +9,7 @@ moments of an optimiser beside them stay on disk.
 import dataclasses
 import hashlib
 import io
+import math
 import os
 import pathlib
 from typing import Any
@@ -21,7 +22,7 @@ from pose_jax.weights.torch_records import Pickled, Tensor
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model")
 _MAX_DEPTH = 8
-_MAX_VALUES = 10_000
+_MAX_VALUES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,6 @@ def read(path: str | os.PathLike) -> TorchFile:
     with path.open("rb") as file:
       size = os.fstat(file.fileno()).st_size
       found = _read(file, size)
-      check_total(found[0], size)
       file.seek(0)
       sha256 = hashlib.file_digest(file, "sha256").hexdigest()
   except TorchFileError as error:
@@ -84,16 +84,16 @@ def _read(file: io.BufferedIOBase, size: int):
     members = zip_files.members(file)
     if npz_files.is_npz(list(members)):
       return npz_files.load(file, size, members), {}, (), "npz"
-    return *_unwrap(zip_files.load(file, size, members)), "zip"
+    return *_unwrap(zip_files.load(file, size, members), size), "zip"
   if legacy_files.begins(head):
-    return *_unwrap(legacy_files.load(file, size)), "legacy"
+    return *_unwrap(legacy_files.load(file, size), size), "legacy"
   raise TorchFileError(
     f"is no file of weights: wanted .pth of torch, safetensors or .npz, and it "
     f"begins with {head!r}"
   )
 
 
-def _unwrap(pickled: Pickled):
+def _unwrap(pickled: Pickled, size: int):
   """(tensors, others, left_out) of the dictionary that torch saved."""
   top = pickled.value
   if type(top) is not dict:
@@ -106,32 +106,47 @@ def _unwrap(pickled: Pickled):
     raise TorchFileError(
       f"holds weights under {' and '.join(places)}: save the one you want alone"
     )
-  beside: dict[str, Any] = {}
+  beside: dict[Any, Any] = {}
+  weights = top
   if places:
     beside = {key: top[key] for key in top if key != places[0]}
-    top = top[places[0]]
+    weights = top[places[0]]
   elif not _has_tensors(top):
     names = ", ".join(shown(str(key), 30) for key in list(top)[:5])
     raise TorchFileError(
       f"holds no weights at its top, nor under {', '.join(STATE_DICTS)}: it "
       f"has {names or 'nothing'}"
     )
-  tensors = {}
-  raws: dict[str, np.ndarray] = {}
-  for name, value in top.items():
-    if not isinstance(value, Tensor):
-      beside[name] = value
-    elif type(name) is not str:
+  views = {k: v for k, v in weights.items() if isinstance(v, Tensor)}
+  for name in weights:
+    if name not in views:
+      beside[f"{places[0]}.{name}" if places else name] = weights[name]
+  others, left_out = _split(beside)
+  return _arrays(pickled, views, size), others, left_out
+
+
+def _split(beside):
+  """(plain values by name, names of all others)."""
+  budget = [_MAX_VALUES]
+  values = {name: _plain(value, budget) for name, value in beside.items()}
+  others = {
+    name: value
+    for name, value in values.items()
+    if type(name) is str and value is not _NO
+  }
+  return others, tuple(str(name) for name in values if name not in others)
+
+
+def _arrays(pickled, views, size):
+  """The tensors as arrays; what they take together is checked first."""
+  total = 0
+  for name, view in views.items():
+    if type(name) is not str:
       raise TorchFileError("names a tensor by something that is no text")
-    else:
-      tensors[name] = _as_array(pickled, value, raws)
-  others = {key: _plain(beside[key]) for key in beside if type(key) is str}
-  left_out = [str(key) for key in beside if others.get(key, _NO) is _NO]
-  return (
-    tensors,
-    {key: value for key, value in others.items() if value is not _NO},
-    tuple(left_out),
-  )
+    total += math.prod(view.shape) * view.dtype.itemsize
+  check_total(total, size)
+  raws: dict[str, np.ndarray] = {}
+  return {name: _as_array(pickled, v, raws) for name, v in views.items()}
 
 
 def _kind(value):
@@ -160,7 +175,10 @@ def _as_array(pickled, tensor, raws):
     buffer=raws[storage.key],
     offset=storage.start * storage.dtype.itemsize
     + tensor.offset * dtype.itemsize,
-    strides=[stride * dtype.itemsize for stride in tensor.strides],
+    strides=[
+      stride * dtype.itemsize if side > 1 else 0  # torch keeps any there
+      for side, stride in zip(tensor.shape, tensor.strides, strict=True)
+    ],
   )
   if pickled.is_big_endian:
     array = array.byteswap()
@@ -172,18 +190,21 @@ def _as_array(pickled, tensor, raws):
 _NO = object()  # a value that is not plain
 
 
-def _plain(value, depth=0, budget=None):
-  """A copy of numbers, texts and what is made of them, or `_NO`."""
-  budget = [_MAX_VALUES] if budget is None else budget
+def _plain(value, budget, depth=0):
+  """A copy of numbers, texts and what is made of them, or `_NO`.
+
+  `budget` counts the values that may still be copied of the whole file, as a
+  pickle can hold the same list any number of times.
+  """
   budget[0] -= 1
   if type(value) in (str, int, float, bool, type(None)):
     return value
-  if depth > _MAX_DEPTH or budget[0] < 0:
+  if type(value) not in (dict, list, tuple):
+    return _NO
+  if depth > _MAX_DEPTH or len(value) > budget[0]:
     return _NO
   if type(value) is dict:
-    copy = {k: _plain(v, depth + 1, budget) for k, v in value.items()}
+    copy = {k: _plain(v, budget, depth + 1) for k, v in value.items()}
     return _NO if any(v is _NO for v in copy.values()) else copy
-  if type(value) in (list, tuple):
-    items = [_plain(item, depth + 1, budget) for item in value]
-    return _NO if any(item is _NO for item in items) else type(value)(items)
-  return _NO
+  items = [_plain(item, budget, depth + 1) for item in value]
+  return _NO if any(item is _NO for item in items) else type(value)(items)

@@ -27,6 +27,7 @@ from pose_jax.weights.torch_records import (
 MAX_OPERATIONS = 3_000_000  # a checkpoint of HRNet with Adam has 300,000
 _MAX_NAME = 200
 _MAX_INT_BYTES = 16
+_SLACK_WORK = 2**20
 _WHAT = "its pickle"
 
 
@@ -60,6 +61,7 @@ class _Machine:
   def __init__(self, file, left, find_storage):
     self.file = file
     self.left = left
+    self.work = left + _SLACK_WORK  # no text is used twice to make new ones
     self.find_storage = find_storage
     self.stack = []
     self.below = []  # the stacks under the marks
@@ -165,6 +167,12 @@ class _Machine:
 
   def reduce(self):
     function, args = self.pop_last(2)
+    if isinstance(args, tuple):
+      self.work -= sum(
+        len(arg) for arg in args if isinstance(arg, _SIZED_TYPES)
+      )
+    if self.work < 0:
+      raise TorchFileError("makes far more of its pickle than weights need")
     self.push(call(function, args))
 
   def build(self):
@@ -211,6 +219,7 @@ _SIZED = {
   b"B": ("<I", bytes),
   b"\x8e": ("<Q", bytes),
 }
+_SIZED_TYPES = (str, bytes, tuple, list, dict)
 _NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
 _CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False, b")": ()}
 

@@ -226,3 +226,20 @@ def test_tensors_that_share_numbers_far_too_often_are_refused(tmp_path):
   body = dictionary(*((name, tensor(part, 0, big.shape)) for name in names))
   path = zip_file(tmp_path / "w.pth", body, {"0": big.tobytes()})
   assert "share the same numbers more often" in refusal(path)
+
+
+def test_a_list_that_is_held_again_and_again_is_not_copied_each_time(tmp_path):
+  held = b"](" + b"K\x01" * 2000 + b"eq\x00"
+  pairs = [(text(f"x{i}"), b"h\x00") for i in range(2000)]
+  body = dictionary((text("w"), tensor()), (text("x"), held), *pairs)
+  found = read(zip_file(tmp_path / "w.pth", body))
+  copied = sum(len(value) for value in found.others.values())
+  assert 2000 < copied <= 100_000
+  assert len(found.others) + len(found.left_out) == 2001
+
+
+def test_what_is_no_tensor_inside_a_state_dict_keeps_its_place(tmp_path):
+  inner = dictionary((text("w"), tensor()), (text("epoch"), number(2)))
+  body = dictionary((text("epoch"), number(1)), (text("state_dict"), inner))
+  found = read(zip_file(tmp_path / "w.pth", body))
+  assert found.others == {"epoch": 1, "state_dict.epoch": 2}

@@ -211,6 +211,13 @@ def test_a_pickle_of_too_many_operations_is_refused(tmp_path, monkeypatch):
     read(zip_file(tmp_path / "w.pth", b"N" * 1000))
 
 
+def test_a_text_is_not_made_into_bytes_again_and_again(tmp_path):
+  long = text("x" * 10**5) + b"q\x00" + text("latin1") + b"q\x01"
+  calls = (named("_codecs.encode") + b"h\x00h\x01\x86R") * 100
+  with pytest.raises(TorchFileError, match="far more of its pickle"):
+    read(zip_file(tmp_path / "w.pth", long + calls))
+
+
 def test_our_machine_reads_plain_values_as_python_does():
   value = {
     "a": [1, -1, 255, 256, 65536, -(2**31), 2**40, 2**100, 1.5, True, None],

@@ -120,3 +120,9 @@ def test_names_of_the_allow_list_are_never_imported_or_called():
     for function in ours
   )
   assert torch_records.find("torch", "FloatStorage").name.endswith("Storage")
+
+
+def test_a_side_of_one_may_have_any_stride(tmp_path):
+  body = view(shape=(1, 4, 1), strides=(2**100, 1, 2**62))
+  tensors = read(zip_file(tmp_path / "w.pth", body)).tensors
+  assert tensors["w"].tolist() == [[[0], [1], [2], [3]]]
