@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from configs import base
 from launch.check_data import data_mistakes
 from launch.check_eval import eval_mistakes
+from launch.check_loss import loss_mistakes
 from launch.mistakes import ConfigError, suggest
 from pose_jax.codec.decode import DECODERS
 from pose_jax.data.augment import (
@@ -58,6 +59,8 @@ _AT_LEAST = {  # smallest value that makes sense
   "data.augmentation.rotation_deg": 0,
   "data.augmentation.translation_fraction": 0,
   "loss.ohkm_top_k": 1,
+  "loss.lifted_weight": 0,
+  "loss.link_weight": 0,
   "optimizer.weight_decay": 0,
   "optimizer.clip_norm": 0,
   "schedule.batch_size": 1,
@@ -89,6 +92,7 @@ _ABOVE_ZERO = (
   "data.padding",
   "loss.sigma_hm",
   "loss.target_scale",
+  "loss.link_sigma_hm",
   "optimizer.learning_rate",
 )
 _FRACTIONS = (
@@ -251,13 +255,9 @@ def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
     make_model(config.model, skeleton)
   except ValueError as error:  # what only the skeleton tells
     yield f"config.model: {error}"
+  else:
+    yield from loss_mistakes(config, skeleton)
   yield from eval_mistakes(config, skeleton, is_training=is_training)
-  num, top_k = skeleton.num_keypoints, config.loss.ohkm_top_k
-  if config.loss.name == "ohkm" and top_k > num:
-    yield (
-      f"loss.ohkm_top_k is {top_k}: {skeleton.name} has {num} keypoints, so "
-      f"take at most as many: --config.loss.ohkm_top_k={num}"
-    )
 
 
 def _frames(config: ConfigDict) -> Frames:

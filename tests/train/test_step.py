@@ -49,7 +49,7 @@ class WithPlugIns(nn.Module):
     lifted = nn.ConvTranspose(3, (2, 2), strides=(2, 2))(x)
     links = nn.Conv(2, (4, 4), strides=4)(images)
     return PoseOutput(
-      heatmaps=lifted, stages=(2 * x, x), lifted=lifted, links=links
+      heatmaps=lifted, stages=(-x, x), lifted=lifted, links=links
     )
 
 

@@ -1,0 +1,67 @@
+"""What a loss section says together with the network and the skeleton."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from pose_jax.models import make_model
+from pose_jax.skeleton import Skeleton
+from pose_jax.train.supervision import check_stage_weights
+
+
+def loss_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  """Sentences on what cannot be trained; of a network that can be built."""
+  yield from _hardest(config, skeleton)
+  yield from _stage_weights(config, skeleton)
+  poserenet = config.model.get("poserenet", {})
+  if (
+    poserenet.get("aggregation", "none") != "none"
+    and config.loss.target_scale != 1
+  ):
+    yield (
+      f"loss.target_scale is {config.loss.target_scale}: a lifted map ends in "
+      "a sigmoid and cannot be higher than 1, so leave it at 1.0 with "
+      "model.poserenet"
+    )
+
+
+def _hardest(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  if config.loss.name != "ohkm":
+    return
+  top_k = config.loss.ohkm_top_k
+  maps = {"keypoints": skeleton.num_keypoints}
+  if config.model.get("skeletal", False):
+    maps["links"] = len(skeleton.links)
+  for what, num in maps.items():
+    if top_k > num:
+      yield (
+        f"loss.ohkm_top_k is {top_k}: {skeleton.name} has {num} {what}, so "
+        f"take at most as many: --config.loss.ohkm_top_k={num}"
+      )
+
+
+def _stage_weights(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  weights = config.loss.stage_weights
+  if not weights:
+    return
+  if not all(type(w) in (int, float) and w >= 0 for w in weights):
+    yield f"loss.stage_weights is {weights}: it must hold numbers from 0"
+    return
+  try:
+    check_stage_weights(tuple(weights), num_stages(config, skeleton))
+  except ValueError as error:
+    yield f"loss.{error}"
+
+
+def num_stages(config: ConfigDict, skeleton: Skeleton) -> int:
+  """How many supervised stages the network has; nothing is computed."""
+  model = make_model(config.model, skeleton)
+  images = jax.ShapeDtypeStruct((1, *config.data.crop_hw, 3), jnp.float32)
+  output, _ = jax.eval_shape(
+    lambda key, images: model.init_with_output(key, images, train=False),
+    jax.eval_shape(lambda: jax.random.key(0)),
+    images,
+  )
+  return len(output.stages)
