@@ -127,10 +127,11 @@ def _why(
       f"{label} holds {known.describe()}, no network for poses: a training "
       f"starts from it with {train}"
     )
-  if not nearest_config.is_of(config, known):
+  if keys := nearest_config.differing(config, known):
     return (
       f"{label} holds {known.describe()}, which is not the network of "
-      f"{config.name}: {nearest_config.advice(known, config)}"
+      f"{config.name} (config.model's {', '.join(keys)}): "
+      + nearest_config.advice(known, config)
     )
   return (
     f"{label}: {error}; or start a training of the network as it is with "

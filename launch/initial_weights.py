@@ -18,52 +18,61 @@ _CHECKPOINTS = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Beginning:
-  """Variables to start with.
+class InitialWeights:
+  """Weights that a training starts from.
 
   Attributes:
-    record: plain values, for every checkpoint of the run.
-    note: what was used, for people.
+    source: all that there is.
+    record: plain values that say what they are, for every checkpoint.
   """
 
-  variables: Tree
+  source: start.Source
   record: dict[str, Any]
-  note: str
+
+  def begin(self, config: ConfigDict, variables: Tree) -> start.Start:
+    """Fresh variables with the config's part of them replaced.
+
+    Raises:
+      WeightsError: if the part does not fit.
+    """
+    part = config.init.part
+    return start.start(variables, self.source, config.model, part=part)
 
 
 def check_initial_weights(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Refuses weights that are not there, before anything is opened.
 
-  A run that has a checkpoint goes on from it and needs them no more.
-
   Raises:
     ConfigError: saying what was wanted.
   """
-  weights = config.init.weights
-  if not weights or any((workdir / _CHECKPOINTS).glob("[0-9]*")):
+  if not _are_needed(config, workdir):
     return
-  path = pathlib.Path(weights)
+  path = pathlib.Path(config.init.weights)
   if not path.exists():
     raise ConfigError(
-      f"init.weights: there is no file or folder {weights!r}; wanted a file of "
-      "weights (.pth, .safetensors, .npz), or a run's folder"
+      f"init.weights: there is no file or folder {str(path)!r}; wanted a file "
+      "of weights (.pth, .safetensors, .npz), or a run's folder"
     )
   if path.is_dir() and not (_run_of(path)[0] / "config.json").is_file():
     raise ConfigError(
-      f"init.weights: the folder {weights} holds no config.json: wanted that "
-      f"of a run, its {_CHECKPOINTS}/STEP, or a file of weights"
+      f"init.weights: the folder {path} holds no config.json: wanted that of a "
+      f"run, its {_CHECKPOINTS}/STEP, or a file of weights"
     )
 
 
-def begin(experiment: Experiment, variables: Tree) -> Beginning:
-  """Fresh variables with what `config.init` names in its place.
+def read_initial_weights(
+  experiment: Experiment, workdir: pathlib.Path
+) -> InitialWeights | None:
+  """What `config.init` names; None if nothing, or the run is under way.
 
   Raises:
-    WeightsError, TorchFileError: if the file cannot be read or does not fit.
-    CheckpointError: if the run cannot be read.
+    WeightsError, TorchFileError: if it cannot be read or does not fit.
+    CheckpointError: if the run that it names has no such checkpoint.
   """
-  init = experiment.config.init
-  path = pathlib.Path(init.weights)
+  config = experiment.config
+  if not _are_needed(config, workdir):
+    return None
+  path = pathlib.Path(config.init.weights)
   if path.is_dir():
     source, kind = _of_run(path)
     sha256 = source.sha256()
@@ -71,21 +80,34 @@ def begin(experiment: Experiment, variables: Tree) -> Beginning:
     file = torch_files.read(path)
     source = start.source_from_torch(file.tensors, str(path))
     kind, sha256 = file.format, file.sha256
-  found = start.start(
-    variables, source, experiment.config.model, part=init.part
+  record = {
+    "weights": source.label,
+    "part": config.init.part,
+    "network": source.network,
+    "format": kind,
+    "sha256": sha256,
+  }
+  found = InitialWeights(source, record)
+  crop_hw = tuple(config.data.crop_hw)
+  found.begin(config, abstract_variables(experiment.model, crop_hw))
+  return found
+
+
+def describe_start(record: dict[str, Any]) -> str:
+  """What a run's weights once were, from its checkpoint's record."""
+  return (
+    f"started from {record['part']} of {record['weights']} "
+    f"({record['format']}, sha256 {record['sha256'][:12]}: "
+    f"{record['network']})"
   )
-  return Beginning(
-    found.variables,
-    record={
-      "weights": source.label,
-      "part": init.part,
-      "network": source.network,
-      "format": kind,
-      "sha256": sha256,
-    },
-    note=f"init: {init.part} of {source.label} ({kind}, sha256 {sha256[:12]}: "
-    f"{source.network}): {found.describe()}",
-  )
+
+
+def _are_needed(config: ConfigDict, workdir: pathlib.Path) -> bool:
+  """A run that has a checkpoint goes on from it."""
+  folder = workdir / _CHECKPOINTS
+  saved = folder.iterdir() if folder.is_dir() else ()
+  # Those that were not finished have other names.
+  return bool(config.init.weights) and not any(p.name.isdigit() for p in saved)
 
 
 def _of_run(path: pathlib.Path) -> tuple[start.Source, str]:

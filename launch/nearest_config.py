@@ -13,12 +13,12 @@ CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 _MOST = 3
 
 
-def is_of(config: ConfigDict, known: Known) -> bool:
-  """Whether a config's network is the known one; plug-ins do not count."""
+def differing(config: ConfigDict, known: Known) -> list[str]:
+  """Keys of config.model that say another network; plug-ins do not count."""
   model = plain(config.model)
-  return model["name"] == known.model["name"] and all(
-    option(model, key) == value for key, value in known.model.items()
-  )
+  if model["name"] != known.model["name"]:
+    return ["name"]
+  return [k for k, v in known.model.items() if option(model, k) != v]
 
 
 def num_maps(config: ConfigDict) -> int:
@@ -35,18 +35,28 @@ def advice(known: Known, given: ConfigDict) -> str:
   fitting = []
   for path in config_files(CONFIGS):
     config = check_config_file(str(path))
-    if is_of(config, known) and num_maps(config) == known.num_keypoints:
+    if differing(config, known):
+      continue
+    if num_maps(config) == known.num_keypoints:
       is_other_size = config.data.crop_hw != given.data.crop_hw
       place = _has_plug_in(config), len(path.parts), is_other_size
       fitting.append((place, path.relative_to(CONFIGS.parent).as_posix()))
   names = [name for _, name in sorted(fitting)]
   if not names:
-    return (
-      "no file in configs/ is of such a network: write one whose model section "
-      "says so"
+    keys = differing(given, known)
+    can_be_set = "name" not in keys and num_maps(given) == known.num_keypoints
+    return "no file in configs/ is of such a network: " + (
+      f"set {' '.join(_flag(key, known) for key in keys)}"
+      if can_be_set
+      else "write one, with its model section and skeleton"
     )
   others = f" (or {', '.join(names[1:_MOST])})" if names[1:] else ""
   return f"use {names[0]}{others}"
+
+
+def _flag(key: str, known: Known) -> str:
+  value = str(known.model[key]).replace(" ", "")
+  return f"--config.model.{key}={value}"
 
 
 def _has_plug_in(config: ConfigDict) -> bool:

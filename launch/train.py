@@ -29,7 +29,12 @@ from launch.experiment import (
   make_training_batches,
   open_part,
 )
-from launch.initial_weights import begin, check_initial_weights
+from launch.initial_weights import (
+  InitialWeights,
+  check_initial_weights,
+  describe_start,
+  read_initial_weights,
+)
 from launch.learning_rate import describe_learning_rate
 from launch.measure import image_reader, make_evaluator
 from launch.mistakes import wanted_folder
@@ -66,6 +71,7 @@ def main() -> None:
   check_initial_weights(config, workdir)
   doorway.join_processes()
   experiment = make_experiment(config)
+  initial = read_initial_weights(experiment, workdir)
   training = open_part(experiment, "train", workdir)
   validation = open_part(experiment, "eval", workdir)
   plan = make_plan(config, training)
@@ -82,7 +88,9 @@ def main() -> None:
     keep_best=config.checkpoint.keep_best,
   )
   try:
-    _train(experiment, training, validation, plan, checkpoints, logbook)
+    _train(
+      experiment, initial, training, validation, plan, checkpoints, logbook
+    )
   finally:
     # Also behind an error: a checkpoint may still be on its way to the disk.
     checkpoints.close()
@@ -91,6 +99,7 @@ def main() -> None:
 
 def _train(
   experiment: Experiment,
+  initial: InitialWeights | None,
   training: Dataset,
   validation: Dataset,
   plan: Plan,
@@ -102,7 +111,7 @@ def _train(
   optimizer, schedule = make_run_optimizer(config, plan)
   data = fingerprint(training.people)
   state, origin = _first_or_last_state(
-    experiment, optimizer, checkpoints, data, logbook
+    experiment, initial, optimizer, checkpoints, data, logbook
   )
   start_step = int(state.step)
   num_parameters = count_parameters(state.params)
@@ -160,6 +169,7 @@ def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
 
 def _first_or_last_state(
   experiment: Experiment,
+  initial: InitialWeights | None,
   optimizer,
   checkpoints: Checkpoints,
   data: str,
@@ -176,12 +186,16 @@ def _first_or_last_state(
     experiment.model, tuple(config.data.crop_hw), config.seed
   )
   if not checkpoints.steps():
-    origin = None
-    if config.init.weights:
-      beginning = begin(experiment, variables)
-      logbook.say(beginning.note)
-      variables, origin = beginning.variables, beginning.record
-    return init_state(variables, optimizer), origin
+    if initial is None and config.init.weights:
+      raise CheckpointError(
+        f"{checkpoints.folder} holds no checkpoint that was finished: remove "
+        f"it to start again from {config.init.weights}"
+      )
+    if initial is None:
+      return init_state(variables, optimizer), None
+    found = initial.begin(config, variables)
+    logbook.say(f"{describe_start(initial.record)}; {found.describe()}")
+    return init_state(found.variables, optimizer), initial.record
   state = init_state(variables, optimizer)
   step = checkpoints.resolve("latest")
   state, meta = checkpoints.restore(step, state)
@@ -191,7 +205,9 @@ def _first_or_last_state(
       f"{checkpoints.folder}: give the same data to go on, or another "
       "--workdir"
     )
-  return state, meta.get("start")
+  if origin := meta.get("start"):
+    logbook.say(describe_start(origin))
+  return state, origin
 
 
 def _make_evaluate(

@@ -218,7 +218,7 @@ def _check_same(given: Flat, wanted: Flat, source: Source, network: str):
     if given[path].shape != wanted[path].shape
   }
   if differing:
-    names = named("/".join(path[1:]) for path in differing)
+    names = named(("/".join(path[1:]) for path in differing), 3)
     raise WeightsError(
       f"{source.label} holds {source.network}, which cannot fill this config's "
       f"{network}: {names} differ; give weights of such a network, set "
