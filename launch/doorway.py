@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
+from launch.compilation_cache import keep_compiled
 from launch.config_file import (
   ALL_KEYS,
   WANTED,
@@ -160,6 +161,7 @@ def run(
       fail(f"unexpected arguments {' '.join(argv[1:])} (see --help)")
     # orbax and absl warn about their own ways; ours are said on stdout.
     logging.set_verbosity(logging.ERROR)
+    keep_compiled()
     try:
       main()
     except _USERS as error:

@@ -7,11 +7,16 @@ pose_jax is imported anywhere.
 
 import os
 import pathlib
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = (
   os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 )
+
+# Commands keep what they compile in the user's cache folder; here in another.
+_CACHE = tempfile.TemporaryDirectory(prefix="pose_jax_tests_")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
