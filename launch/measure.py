@@ -23,7 +23,12 @@ from pose_jax.eval import scoring
 from pose_jax.eval.baseline import mean_pose
 from pose_jax.eval.evaluator import Evaluator
 from pose_jax.eval.predict import TestTime, make_predict, scales_of
-from pose_jax.models import attention_of, attention_options
+from pose_jax.models import (
+  attention_of,
+  attention_options,
+  plug_in_of,
+  poserenet_options,
+)
 from pose_jax.protocol import Protocol
 
 
@@ -72,6 +77,7 @@ def make_protocol(
     code_version=code_version(),
     network=config.name,
     attention=attention_options.describe(attention_of(experiment.model)),
+    plug_in=poserenet_options.describe(plug_in_of(experiment.model)),
     crop_hw=tuple(config.data.crop_hw),
     reduced_decoding=config.data.reduced_decoding,
   )

@@ -47,6 +47,8 @@ class Protocol:
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
     attention: which the network has, in words; "" if none or not known.
+    plug_in: what stands behind its heatmaps, and which of its maps is decoded;
+      "" if nothing does.
     reduced_decoding: whether large photographs were decoded at reduced size.
   Raises:
     ValueError: if two fields contradict each other.
@@ -79,6 +81,7 @@ class Protocol:
   code_version: str = ""
   network: str = ""
   attention: str = ""
+  plug_in: str = ""
   crop_hw: tuple[int, int] | None = None
   reduced_decoding: bool | None = None
 
@@ -109,6 +112,7 @@ class Protocol:
       (BOX_FILE, self.box_file_sha256 and self.box_file_sha256[:12]),
       ("network", self.network or UNKNOWN),
       ("attention", self.attention),
+      ("plug-in", self.plug_in),
       ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
       ("decoding", self._decoding_text()),
       ("flip test", self._flip_text()),

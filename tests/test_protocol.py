@@ -28,6 +28,7 @@ FULL = Protocol(
   code_version="0.1",
   network="pose_resnet50",
   attention="part crf (kernel 7, 3 steps)",
+  plug_in="PoseReNet (mean, se)",
   crop_hw=(256, 192),
 )
 
@@ -49,17 +50,20 @@ def test_dictionary_survives_json():
   assert protocol.from_dict(json.loads(text)) == FULL
 
 
-def test_attention_is_a_row_where_there_is_any():
+def test_attention_and_plug_in_are_rows_where_there_is_any():
   assert ("attention", "part crf (kernel 7, 3 steps)") in FULL.rows()
-  plain = dataclasses.replace(FULL, attention="")
+  assert ("plug-in", "PoseReNet (mean, se)") in FULL.rows()
+  plain = dataclasses.replace(FULL, attention="", plug_in="")
   assert "attention" not in plain.describe()
+  assert "plug-in" not in plain.describe()
 
 
 def test_a_protocol_written_before_a_field_existed_is_read():
   values = FULL.to_dict()
   del values["attention"]
+  del values["plug_in"]
   before = protocol.from_dict(values)
-  assert before == dataclasses.replace(FULL, attention="")
+  assert before == dataclasses.replace(FULL, attention="", plug_in="")
 
 
 def test_every_field_is_in_the_dictionary():

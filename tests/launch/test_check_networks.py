@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 
 import pytest
+from commands import ROOT
 from flax import linen as nn
 from ml_collections import ConfigDict
 
@@ -13,6 +14,7 @@ from launch.check import check_config
 from launch.mistakes import ConfigError
 from pose_jax.models import MODELS
 from pose_jax.models.attention_options import AttentionOptions
+from pose_jax.models.poserenet_options import PoseReNetOptions
 
 
 def drawn():
@@ -115,6 +117,58 @@ def test_a_wrong_key_is_told_where_right_ones_are_explained():
     check_config(hourglass(zzz=2))
 
 
-def test_attention_has_the_same_defaults_in_configs_and_in_the_network():
-  section = base.get_config().model.attention.to_dict()
-  assert section == dataclasses.asdict(AttentionOptions())
+def test_sections_have_the_same_defaults_in_configs_and_in_the_network():
+  model = base.get_config().model.to_dict()
+  assert model["attention"] == dataclasses.asdict(AttentionOptions())
+  assert model["poserenet"] == dataclasses.asdict(PoseReNetOptions())
+
+
+@pytest.mark.parametrize(
+  ("changes", "sentence"),
+  [
+    (
+      dict(poserenet__aggregation="max"),
+      "^config.model: poserenet.aggregation must be one of none, mean, sum, l",
+    ),
+    (
+      dict(poserenet__identity_init=1),
+      "^model.poserenet.identity_init is 1: it must be like False, the default",
+    ),
+    (
+      dict(poserenet__decod="lifted"),
+      "no key model.poserenet.decod: did you mean decode",
+    ),
+    (dict(poserenet="mean"), "model.poserenet is 'mean': it must be a section"),
+  ],
+)
+def test_the_plug_in_of_every_network_is_checked(changes, sentence):
+  for config in (hourglass(), drawn()):
+    with config.unlocked(), config.ignore_type():
+      for path, value in changes.items():
+        section, *below = path.split("__")
+        part = config.model[section] if below else config.model
+        part[below[0] if below else section] = value
+    with pytest.raises(ConfigError, match=sentence):
+      check_config(config)
+
+
+def test_a_network_may_be_refined_and_decoded_at_twice_the_size():
+  config = hourglass(poserenet__aggregation="mean", poserenet__stages="all")
+  check_config(config)
+  config.model.poserenet.decode = "lifted"
+  check_config(config)
+  with config.unlocked():
+    del config.model.poserenet  # of an earlier revision
+  check_config(config)
+
+
+def test_skeletal_heatmaps_need_a_skeleton_with_links():
+  config = drawn()
+  with config.unlocked():
+    config.model = ConfigDict(dict(name="hrnet", width=8, skeletal=True))
+  check_config(config)
+  config.data.skeleton = str(ROOT / "configs" / "skeletons" / "hand21.toml")
+  with pytest.raises(
+    ConfigError, match="config.model: skeletal is True, but hand21 has no links"
+  ):
+    check_config(config)

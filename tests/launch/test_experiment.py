@@ -57,12 +57,15 @@ def test_a_portion_is_told_with_its_pictures_of_people(tmp_path):
   assert "people in 1 of 2 pictures, boxes" in describe(fewer)
 
 
-def test_a_network_is_told_with_its_attention():
+def test_a_network_is_told_with_its_attention_and_its_plug_in():
   plain = importlib.import_module("configs.quickstart").get_config("debug")
   line = describe_network(make_experiment(plain), 201_000)
   assert line == "pose_resnet: 0.20 M parameters"
   plain.model.attention.update(part="crf", crf_kernel_size=7)
   line = describe_network(make_experiment(plain), 201_000)
   assert line.endswith("parameters, attention: part crf (kernel 7, 3 steps)")
+  plain.model.poserenet.aggregation = "sum"
+  line = describe_network(make_experiment(plain), 201_000)
+  assert line.endswith("part crf (kernel 7, 3 steps), PoseReNet (sum, se)")
   # A module without attention of its own.
   assert describe_network(experiment(), 0) == "pose_resnet: 0.00 M parameters"

@@ -139,3 +139,7 @@ def test_the_networks_attention_is_in_the_protocol(pictures, tmp_path):
   dataset = open_part(experiment, "eval", tmp_path)
   protocol = make_protocol(experiment, dataset, 7)
   assert protocol.attention == "holistic softmax"
+  assert protocol.plug_in == ""
+  config.model.poserenet.update(aggregation="mean", decode="lifted")
+  protocol = make_protocol(make_experiment(config), dataset, 7)
+  assert protocol.plug_in == "PoseReNet (mean, se, decode=lifted)"

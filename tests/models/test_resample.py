@@ -10,6 +10,7 @@ from jax import lax
 from pose_jax.models.resample import (
   max_pool,
   max_pool_2x2,
+  mean_pool,
   upsample_nearest,
 )
 
@@ -30,6 +31,22 @@ def test_the_maximum_is_that_of_each_cell():
   assert y.shape == (2, 3, 2, 3)
   for b, i, j, c in np.ndindex(*y.shape):
     assert y[b, i, j, c] == x[b, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c].max()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_the_mean_is_that_of_each_cell(factor):
+  x = _random(0, 2, 2 * factor, 3 * factor, 4)
+  y = mean_pool(jnp.asarray(x), factor)
+  assert y.shape == (2, 2, 3, 4)
+  for b, i, j, c in np.ndindex(*y.shape):
+    rows, columns = (slice(factor * n, factor * (n + 1)) for n in (i, j))
+    assert y[b, i, j, c] == pytest.approx(x[b, rows, columns, c].mean(), 1e-5)
+
+
+def test_maps_that_cannot_be_averaged_are_refused():
+  for hw in ((4, 6), (6, 4)):
+    with pytest.raises(ValueError, match="multiples of 3 .* got"):
+      mean_pool(jnp.zeros((1, *hw, 1)), 3)
 
 
 def test_gradient_of_the_maximum_is_that_of_a_window():
