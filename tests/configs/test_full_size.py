@@ -25,9 +25,8 @@ def load(name, variant=""):
   return module.get_config(variant)
 
 
-def different_networks():
-  """(file, variant) of one config for each network and size of crop."""
-  found = {}
+def all_configs():
+  """(file, variant, config) of every file and each of its variants."""
   for path in config_files(FOLDER):
     name = path.relative_to(FOLDER).with_suffix("").as_posix()
     with pytest.raises(ValueError, match="it has ") as caught:
@@ -35,9 +34,15 @@ def different_networks():
     listed = str(caught.value).split("it has ")[1].split(", ")
     for variant in ("", *listed):
       if variant != "debug":
-        config = load(name, variant)
-        network = json.dumps([config.model.to_dict(), config.data.crop_hw])
-        found.setdefault(network, (name, variant))
+        yield name, variant, load(name, variant)
+
+
+def different_networks():
+  """(file, variant) of one config for each network and size of crop."""
+  found = {}
+  for name, variant, config in all_configs():
+    network = [config.model.to_dict(), config.data.crop_hw]
+    found.setdefault(json.dumps(network), (name, variant))
   return list(found.values())
 
 
@@ -45,31 +50,37 @@ def different_networks():
 def test_networks_build_at_full_size(name, variant):
   config = load(name, variant)
   experiment = make_experiment(config)
-  images = jnp.zeros((1, *experiment.frames.crop_hw, 3))
-  output, _ = jax.eval_shape(
-    lambda: experiment.model.init_with_output(jax.random.key(0), images)
+  images = jax.ShapeDtypeStruct((1, *experiment.frames.crop_hw, 3), "float32")
+  output = jax.eval_shape(
+    lambda x: experiment.model.init_with_output(jax.random.key(0), x)[0], images
   )
   num = experiment.skeleton.num_keypoints
-  size = (1, *experiment.frames.map_hw)
-  assert output.heatmaps.shape == (*size, num)
-  assert [s.shape for s in output.stages] == [(*size, num)] * config.model.get(
-    "num_stacks", 1
+  height, width = experiment.frames.map_hw
+  assert output.heatmaps.shape == (1, height, width, num)
+  stacks = config.model.get("num_stacks", 1)
+  is_refined = config.model.poserenet.aggregation != "none"
+  maps = [(1, height, width, num)] * (stacks + is_refined)
+  assert [stage.shape for stage in output.stages] == maps
+  grounds = stacks if config.model.get("with_background") else 0
+  assert [b.shape[1:] for b in output.backgrounds] == (
+    [(height, width, 1)] * grounds
   )
-  grounds = len(output.stages) if config.model.get("with_background") else 0
-  assert [b.shape for b in output.backgrounds] == [(*size, 1)] * grounds
   # The maps that the config asks for are there, and no others.
+  lifted = (1, 2 * height, 2 * width, num) if is_refined else None
+  assert (output.lifted.shape if is_refined else output.lifted) == lifted
+  links = len(experiment.skeleton.links)
+  if config.model.get("skeletal"):
+    assert output.links.shape == (1, height, width, links) and links
+  else:
+    assert output.links is None
   wanted = config.model.attention
   for place in ("holistic", "refined", "part"):
-    maps = [k for k in output.attention if k.split("/")[-1] == place]
-    assert bool(maps) == (wanted[place] != "none"), place
+    found = [k for k in output.attention if k.split("/")[-1] == place]
+    assert bool(found) == (wanted[place] != "none"), place
 
 
-@pytest.mark.parametrize(
-  "name, variant",
-  [("paper000/crf", ""), ("paper001/hierarchical", "release")],
-)
-def test_a_training_step_at_full_size_keeps_the_states_shapes(name, variant):
-  experiment = make_experiment(load(name, variant))
+def check_step(experiment):
+  """Traces a step: the state keeps its shapes, and what is told is known."""
   (height, width), rows = experiment.frames.crop_hw, 2
   num = experiment.skeleton.num_keypoints
   optimizer, _ = make_run_optimizer(experiment.config, Plan(400_000, 100, rows))
@@ -89,4 +100,21 @@ def test_a_training_step_at_full_size_keeps_the_states_shapes(name, variant):
   assert before_tree == after_tree
   for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True):
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
-  assert set(told) == {"loss", "peak", "grad_norm", "heatmap_accuracy"}
+  model, known = experiment.config.model, {"loss", "peak", "grad_norm"}
+  known |= {"loss_links"} if model.get("skeletal") else set()
+  if model.poserenet.aggregation != "none":
+    known |= {"loss_lifted"}
+  assert set(told) == known | {"heatmap_accuracy"}
+
+
+@pytest.mark.parametrize(
+  "name, variant",
+  [
+    ("paper000/crf", ""),
+    ("paper001/hierarchical", "release"),
+    ("paper002/mpii_hourglass", ""),
+    ("paper003/hrnet_w48_384x288", ""),
+  ],
+)
+def test_a_training_step_at_full_size_keeps_the_states_shapes(name, variant):
+  check_step(make_experiment(load(name, variant)))

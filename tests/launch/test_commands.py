@@ -8,9 +8,7 @@ import time
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from commands import ROOT, TINY, on_coco, run, sentence, start
-
-from launch.config_file import config_files
+from commands import TINY, on_coco, run, sentence, start
 
 pytestmark = pytest.mark.slow
 
@@ -267,20 +265,3 @@ def test_results_of_other_pictures_are_refused(tmp_path, finished, environment):
     environment=environment,
   )
   assert "entry 0" in said, said
-
-
-CONFIGS = [
-  path.relative_to(ROOT / "configs").with_suffix("").as_posix()
-  for path in config_files(ROOT / "configs")
-]
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_every_config_takes_two_steps(tmp_path, name, environment):
-  out = run(
-    "train",
-    f"--config=configs/{name}.py:debug",
-    f"--workdir={tmp_path}",
-    environment=environment,
-  )
-  assert "step 2/2" in out and "report: " in out

@@ -1,0 +1,1 @@
+"""Experiments of paper 003: skeletal heatmaps and weighted inference."""
