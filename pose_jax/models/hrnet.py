@@ -19,7 +19,13 @@ from pose_jax.models.attention_options import (
   AttentionOptions,
   make_attention,
 )
-from pose_jax.models.hrnet_parts import Branches, ConvNorm, Exchange, Module
+from pose_jax.models.hrnet_parts import (
+  Branches,
+  Exchange,
+  Module,
+  TracedBottleneck,
+  TracedConvNorm,
+)
 from pose_jax.models.layers import (
   DTYPES,
   BatchNorm,
@@ -27,7 +33,6 @@ from pose_jax.models.layers import (
   check_numerics,
 )
 from pose_jax.models.output import PoseOutput
-from pose_jax.models.resnet import Bottleneck
 from pose_jax.models.skeletal import Skeletal
 
 STRIDE = 4  # of the stem, and of the finest branch
@@ -98,7 +103,7 @@ class HRNet(nn.Module):
       x = self.conv(self.stem_width, 3, stride=2, name=f"stem_conv{index}")(x)
       x = nn.relu(self.norm(name=f"stem_norm{index}")(x))
     for index in range(STEM_BLOCKS):
-      x = Bottleneck(
+      x = TracedBottleneck(
         self.stem_width,
         self.conv,
         self.norm,
@@ -113,7 +118,9 @@ class HRNet(nn.Module):
     Behind stage 1 its only branch is brought to `width` channels; the new one
     starts from it as it was before.
     """
-    convs = partial(ConvNorm, kernel_size=3, conv=self.conv, norm=self.norm)
+    convs = partial(
+      TracedConvNorm, kernel_size=3, conv=self.conv, norm=self.norm
+    )
     name = f"transition{n}_branch"
     new = convs(self.width * 2**n, stride=2, name=f"{name}{n}")(branches[-1])
     if n == 1:
