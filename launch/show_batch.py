@@ -2,10 +2,11 @@
 
 Writes a picture with three views of each person: the crop without
 augmentation, the crop as the network gets it (warped, colours changed, partly
-covered) with its keypoints, and its target heatmaps. Below stands what was
+covered) with its keypoints, and its target heatmaps; of a network with
+skeletal heatmaps a fourth, the targets of its links. Below stands what was
 drawn. It is the batch that `launch.train` takes at that step, or, of a data
-set with too few people for one, a batch of all there are; no network is made,
-so a laptop without a GPU is enough.
+set with too few people for one, a batch of all there are; the network computes
+nothing, so a laptop without a GPU is enough.
 """
 
 import math
@@ -53,7 +54,7 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Where drawn people without a root lie; else drawn anew."
 )
 _TILE_HEIGHT = 256  # pixels of each view
-_TRIPLES_PER_ROW = 2
+_PEOPLE_PER_ROW = 2
 
 Batch = Mapping[str, np.ndarray]
 
@@ -146,13 +147,13 @@ def make_sheet(
     drawn.rows, drawn.warps, (drawn.center_xy_img, drawn.size_wh_img)
   ) | {"sample_seed": drawn.sample_seed}
   plain = source.crops.batch(drawn.rows, [Warp()] * len(drawn.rows))
-  pixels, heatmaps = _on_device(experiment, warped)
+  pixels, targets = _on_device(experiment, warped)
   tiles = []
   for i, (row, warp) in enumerate(zip(drawn.rows, drawn.warps, strict=True)):
-    tile = _triple(experiment, plain, warped, pixels, heatmaps, i)
+    tile = _views(experiment, plain, warped, pixels, targets, i)
     who = source.crops.dataset.describe(row)
     tiles.append(draw.caption(draw.caption(tile, told(warp)), who, scale=0.36))
-  return draw.contact_sheet(tiles, columns=_TRIPLES_PER_ROW, gap=10)
+  return draw.contact_sheet(tiles, columns=_PEOPLE_PER_ROW, gap=10)
 
 
 def _first(drawn: Samples, num: int) -> Samples:
@@ -167,32 +168,37 @@ def _first(drawn: Samples, num: int) -> Samples:
 
 def _on_device(
   experiment: Experiment, batch: Batch
-) -> tuple[np.ndarray, np.ndarray]:
-  """The network's input as uint8 pictures, and the target heatmaps."""
-  config = experiment.config
+) -> tuple[np.ndarray, list[np.ndarray]]:
+  """The network's input as uint8 pictures; target heatmaps, those of links."""
+  config, target = experiment.config, make_target(experiment)
   on_device = {key: jnp.asarray(value) for key, value in batch.items()}
   inputs = jax.jit(make_prepare(config))(on_device)
-  heatmaps, weight = make_target(experiment)(on_device)
+  targets = [target(on_device)]
+  if config.model.get("skeletal", False):
+    targets.append(target.links(on_device))
   pixels = 255 * (
     np.asarray(inputs) * config.data.std_rgb + config.data.mean_rgb
   )
   return (
     np.round(pixels.clip(0, 255)).astype(np.uint8),
-    np.asarray(heatmaps * (weight > 0)[:, None, None])
-    / config.loss.target_scale,
+    [
+      np.asarray(maps * (weight > 0)[:, None, None]) / config.loss.target_scale
+      for maps, weight in targets
+    ],
   )
 
 
-def _triple(
+def _views(
   experiment: Experiment,
   plain: Batch,
   warped: Batch,
   pixels: np.ndarray,
-  heatmaps: np.ndarray,
+  targets: list[np.ndarray],
   i: int,
 ) -> draw.Other:
   """Person i without augmentation, as the network gets it, and its targets."""
-  frames, skeleton = experiment.frames, experiment.skeleton
+  skeleton = experiment.skeleton
+  hm_from_crop = make_target(experiment).hm_from_crop
   views: list[np.ndarray] = []
   for image, batch in ((plain["image"][i], plain), (pixels[i], warped)):
     enlarged, factor = _enlarged(image)
@@ -203,11 +209,10 @@ def _triple(
         enlarged, kpts_xy, skeleton, shown=vis > 0, hidden=vis == 1
       )
     )
-  target = draw.overlay_heatmap(
-    pixels[i], heatmaps[i].max(-1), frames.hm_from_crop
-  )
-  views.append(_enlarged(target)[0])
-  return draw.contact_sheet(views, columns=3)
+  for maps in targets:
+    target = draw.overlay_heatmap(pixels[i], maps[i].max(-1), hm_from_crop)
+    views.append(_enlarged(target)[0])
+  return draw.contact_sheet(views, columns=len(views))
 
 
 def _enlarged(image: np.ndarray) -> tuple[np.ndarray, float]:

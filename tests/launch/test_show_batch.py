@@ -10,6 +10,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from launch import show_batch
 from launch.check import ConfigError
@@ -24,6 +25,7 @@ def experiment_of(changes):
   config = importlib.import_module("configs.quickstart").get_config("debug")
   with config.unlocked():
     config.data.augmentation.flip_probability = 0.0
+    config.model = changes.pop("model", config.model)
     config.update(changes)
   return make_experiment(config)
 
@@ -83,6 +85,30 @@ def test_heatmaps_glow_where_the_keypoints_are(folder):
   # mirrored about the middle, skeleton aside
   apart = np.abs(plain[:, ::-1] - network).max(-1)
   assert np.median(apart) <= 6
+
+
+def test_links_glow_between_keypoints_where_the_network_learns_them(folder):
+  model = {
+    "name": "hrnet",
+    "width": 8,
+    "stem_width": 16,
+    "num_modules": (1, 1, 1),
+    "num_blocks": 1,
+  }
+  skeletal, plain = (
+    sheet_of(folder, num_people=1, model=ConfigDict(model | {"skeletal": on}))
+    for on in (True, False)
+  )
+  assert plain.shape[1] == 3 * 192 + 2 * 4
+  assert skeletal.shape[1] == 4 * 192 + 3 * 4
+  assert np.abs(skeletal[:HEIGHT, :584].astype(int) - plain[:HEIGHT]).max() <= 2
+  network, keypoints, links = (
+    skeletal[:HEIGHT, left : left + 192].astype(int) for left in (196, 392, 588)
+  )
+  # Bones are drawn in the second view; a link's glow covers far more than dots.
+  glow = [(view[..., 0] > 210).sum() for view in (keypoints, links)]
+  assert glow[1] > 1.5 * glow[0] > 0
+  assert network.shape == links.shape
 
 
 def test_a_sheet_shows_whom_it_is_asked_for(folder):
