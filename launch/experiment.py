@@ -35,7 +35,7 @@ from pose_jax.models import (
   stage_hw,
 )
 from pose_jax.models.attention_steps import apply_with_steps
-from pose_jax.models.output import PoseOutput
+from pose_jax.models.output import PoseOutput, maps_to_look_at
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
@@ -250,13 +250,15 @@ def make_forward(
   0..1 whatever loss.target_scale is.
 
   Args:
-    with_steps: also how mean fields came about, in `attention`; to look at.
+    with_steps: also how mean fields came about, in `attention`, and what the
+      network says of links and at twice the size; to look at.
   """
   model, scale = experiment.model, experiment.config.loss.target_scale
 
   def forward(variables, images):
     if with_steps:
       output = apply_with_steps(model, variables, images)
+      output = output.replace(attention=maps_to_look_at(output))
     else:
       output = model.apply(variables, images, train=False)
     if scale == 1 or output.heatmaps is None:

@@ -66,7 +66,8 @@ _MIN_SCORE = flags.DEFINE_float(
 _ATTENTION = flags.DEFINE_bool(
   "attention",
   False,
-  "Also draw the network's attention maps, for each person a picture.",
+  "Also draw the network's attention maps, for each person a picture; and its "
+  "links and lifted maps, where it has them.",
 )
 
 
@@ -122,8 +123,8 @@ def _has_attention(experiment: Experiment, like: Tree) -> bool:
   """Asked before anything is read or computed."""
   crop_hw = tuple(experiment.config.data.crop_hw)
   images = jax.ShapeDtypeStruct((1, *crop_hw, 3), "float32")
-  output = jax.eval_shape(make_forward(experiment), like, images)
-  return bool(output.attention)
+  forward = make_forward(experiment, with_steps=True)
+  return bool(jax.eval_shape(forward, like, images).attention)
 
 
 def _pictures(experiment: Experiment) -> Pictures:

@@ -4,7 +4,8 @@ Maps come by name, as `PoseOutput.attention` has them, of one person: "refined"
 [h', w', P], each behind "stackN/" in a network of several stages; and
 "holistic/level0/steps" [T + 1, h', w', P], the mean field on its way to
 "holistic/level0": index 0 is sigma(unary), the map that no position's
-neighbours have touched. Pictures are uint8 RGB [H, W, 3].
+neighbours have touched. "links" and "lifted" are a network's heatmaps of links
+and those at twice the size. Pictures are uint8 RGB [H, W, 3].
 """
 
 import dataclasses
@@ -192,8 +193,14 @@ class _View:
     how = cv2.INTER_LINEAR if is_small else cv2.INTER_AREA
     return cv2.resize(picture, (width, height), interpolation=how)
 
-  def names(self, count: int) -> Sequence[str]:
+  def names(self, count: int, place: str = "") -> Sequence[str]:
     """What the maps of one place are called."""
+    if place == "links" and count == len(self.skeleton.links):
+      keypoints = self.names(self.skeleton.num_keypoints)
+      return [
+        f"{keypoints[link.start]} - {keypoints[link.end]}"
+        for link in self.skeleton.links
+      ]
     keypoints = [
       name.replace("left_", "l ").replace("right_", "r ").replace("_", " ")
       for name in self.skeleton.keypoints
@@ -249,9 +256,10 @@ def _galleries(view: _View, maps: Maps) -> Iterator[np.ndarray]:
     if count > 1:
       tiles = [
         view.tile(maps[name][..., p], part, scale_of(maps[name][..., p]))
-        for p, part in enumerate(view.names(count))
+        for p, part in enumerate(view.names(count, name))
       ]
-      yield text_strip(f"{name}: a map for each heatmap", _WIDTH, scale=0.48)
+      what = "link" if name == "links" else "heatmap"
+      yield text_strip(f"{name}: a map for each {what}", _WIDTH, scale=0.48)
       yield draw.contact_sheet(tiles, columns=view.columns, gap=_GAP)
 
 

@@ -108,6 +108,23 @@ def test_every_map_of_one_stage_has_a_tile_with_its_name(monkeypatch):
   assert not [s for s in said if "Stage" in s or "sigma" in s]
 
 
+def test_links_are_called_by_their_ends_and_lifted_maps_by_keypoints(
+  monkeypatch,
+):
+  maps = {"links": _map(count=16), "lifted": _map((32, 24), count=14)}
+  said = _titles(maps, monkeypatch)
+  at = {
+    name: said.index(f"{name}: a map for each {what}")
+    for name, what in (("lifted", "heatmap"), ("links", "link"))
+  }
+  # A gallery's tiles are drawn before the line above it.
+  keypoints = said[at["lifted"] - 14 : at["lifted"]]
+  assert keypoints[0] == "r ankle" and keypoints[-2] == "neck"
+  links = said[at["lifted"] + 1 : at["links"]]
+  assert links[0] == "l shoulder - l elbow" and len(links) == 16
+  assert links[-1] == "l ankle - r ankle"
+
+
 def test_a_background_and_unknown_counts_have_names(monkeypatch):
   said = _titles({"part": _map(count=15)}, monkeypatch)
   assert "background" in said

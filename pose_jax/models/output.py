@@ -44,3 +44,16 @@ class PoseOutput:
   presence_logits: Any = None
   coordinates: Any = None
   attention: Mapping[str, Any] = struct.field(default_factory=dict)
+
+
+def maps_to_look_at(output: PoseOutput) -> dict[str, Any]:
+  """Returns `attention`, and as "links" and "lifted" what else there is.
+
+  Of several lifted maps only the last.
+  """
+  lifted = output.lifted
+  if isinstance(lifted, tuple):
+    lifted = lifted[-1]
+  others = {"links": output.links, "lifted": lifted}
+  found = {name: maps for name, maps in others.items() if maps is not None}
+  return {**output.attention, **found}

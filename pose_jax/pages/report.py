@@ -145,6 +145,8 @@ def _attention(findings: Findings) -> Iterator[page.Section]:
       "Heatmaps: the holistic map and the levels it is the sum of, the refined "
       "map, and one map for each heatmap, as far as the network has them. The "
       "map of a transformer says how much of each pixel the transformer sees. "
+      "Heatmaps of links are added to features; lifted heatmaps are twice as "
+      "large as the others. "
       "Click on a line with a triangle to unfold what is below it: further "
       "people, and the mean fields step by step.",
       galleries=(page.Gallery("", "", pictures),),
