@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hourglass_state import hourglass_state
 
 from pose_jax.models import make_model
 from pose_jax.skeleton import MPII16
@@ -14,53 +15,6 @@ from pose_jax.weights import load_torch
 from pose_jax.weights.names import KINDS, hourglass_rows
 
 TINY = {"name": "hourglass", "num_stacks": 2, "num_features": 8, "depth": 2}
-
-
-def _state_dict(config, num_maps=16):
-  """Random tensors with torch's names and shapes, from the config alone."""
-  full = config["num_features"]
-  tensors, rng = {}, np.random.default_rng(0)
-
-  def add(name, *shape):
-    tensors[name] = rng.standard_normal(shape).astype(np.float32)
-
-  def conv(name, num_out, num_in, side=1):
-    add(f"{name}.weight", num_out, num_in, side, side)
-    add(f"{name}.bias", num_out)
-
-  def norm(name, size):
-    for part in ("weight", "bias", "running_mean", "running_var"):
-      add(f"{name}.{part}", size)
-    tensors[f"{name}.num_batches_tracked"] = np.zeros((), np.int64)
-
-  def unit(name, num_in=full, num_out=full):
-    half = num_out // 2
-    for n, (size, channels, side) in enumerate(
-      ((num_in, half, 1), (half, half, 3), (half, num_out, 1)), start=1
-    ):
-      norm(f"{name}.bn{n}", size)
-      conv(f"{name}.conv{n}", channels, size, side)
-    if num_in != num_out:
-      conv(f"{name}.downsample.0", num_out, num_in)
-
-  conv("conv1", full // 4, 3, 7)
-  norm("bn1", full // 4)
-  unit("layer1.0", full // 4, full // 2)
-  unit("layer2.0", full // 2, full)
-  unit("layer3.0")
-  for i in range(config["num_stacks"]):
-    for block in range(config.get("num_blocks", 1)):
-      for level in range(config["depth"]):
-        for place in range(4 if level == 0 else 3):
-          unit(f"hg.{i}.hg.{level}.{place}.{block}")
-      unit(f"res.{i}.{block}")
-    conv(f"fc.{i}.0", full, full)
-    norm(f"fc.{i}.1", full)
-    conv(f"score.{i}", num_maps, full)
-    if i + 1 < config["num_stacks"]:
-      conv(f"fc_.{i}", full, full)
-      conv(f"score_.{i}", full, num_maps)
-  return tensors
 
 
 def _shapes(tree):
@@ -78,7 +32,7 @@ def _shapes(tree):
 )
 def test_networks_load_and_use_every_tensor_once(changes):
   config = {**TINY, **changes}
-  tensors = _state_dict(config)
+  tensors = hourglass_state(config)
   variables = load_torch(tensors, config)
   images = jax.ShapeDtypeStruct((1, 512, 512, 3), jnp.float32)
   model = make_model(config, MPII16)
@@ -96,7 +50,7 @@ def test_networks_load_and_use_every_tensor_once(changes):
 def test_table_has_the_reference_names_and_shapes(goldens):
   with gzip.open(goldens / "net_state_dicts.json.gz") as file:
     rows = json.load(file)["hourglass_s2_b1"]
-  tensors = _state_dict({"num_stacks": 2, "num_features": 256, "depth": 4})
+  tensors = hourglass_state({"num_stacks": 2, "num_features": 256, "depth": 4})
   ours = {key: value.shape for key, value in tensors.items()}
   assert ours == {key: tuple(shape) for key, shape, _ in rows}
   from_table = {
@@ -109,7 +63,7 @@ def test_table_has_the_reference_names_and_shapes(goldens):
 
 def test_the_background_is_not_counted_as_a_keypoint():
   config = {**TINY, "with_background": True}
-  variables = load_torch(_state_dict(config, num_maps=17), config)
+  variables = load_torch(hourglass_state(config, num_maps=17), config)
   images = jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)
   output = jax.eval_shape(make_model(config, MPII16).apply, variables, images)
   assert output.heatmaps.shape[-1] == 16
@@ -123,7 +77,7 @@ def test_wrong_number_of_stacks_names_the_options_to_look_at():
     match=r"missing fc\.2.* more.*\(check model\.num_stacks, "
     r"model\.num_blocks and model\.depth\)",
   ):
-    load_torch(_state_dict(TINY), config)
+    load_torch(hourglass_state(TINY), config)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +94,5 @@ def test_wrong_number_of_stacks_names_the_options_to_look_at():
 )
 def test_forms_without_torch_weights_are_told(change, message):
   with pytest.raises(ValueError, match="^[^\n]*$") as error:
-    load_torch(_state_dict(TINY), {**TINY, **change})
+    load_torch(hourglass_state(TINY), {**TINY, **change})
   assert message in str(error.value)
