@@ -28,6 +28,7 @@ from pose_jax.models import (
   attention_options,
   plug_in_of,
   poserenet_options,
+  stage_hw,
 )
 from pose_jax.protocol import Protocol
 
@@ -70,7 +71,7 @@ def make_protocol(
     flip_shift=experiment.frames.flip_shift,
     alignment=config.data.alignment,
     codec="unbiased" if config.loss.unbiased else "truncated",
-    sigma_hm=config.loss.sigma_hm,
+    sigma_hm=_decoded_sigma(experiment),
     decoder=None,
     **measured_on(dataset, config),
     num_parameters=num_parameters,
@@ -81,6 +82,13 @@ def make_protocol(
     crop_hw=tuple(config.data.crop_hw),
     reduced_decoding=config.data.reduced_decoding,
   )
+
+
+def _decoded_sigma(experiment: Experiment) -> float:
+  """Deviation of the targets of the maps that are decoded; lifted: doubled."""
+  crop_hw = experiment.frames.crop_hw
+  lift = experiment.frames.map_hw[0] / stage_hw(experiment.model, crop_hw)[0]
+  return lift * experiment.config.loss.sigma_hm
 
 
 def make_evaluator(
