@@ -158,7 +158,7 @@ class Checkpoints:
         f"checkpoint {step} of {self.folder} is gone: a run keeps only its "
         "latest and best"
       ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
       raise CheckpointError(self._damaged(step)) from error
     if saved is None:
       raise CheckpointError(self._damaged(step))

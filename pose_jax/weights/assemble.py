@@ -17,7 +17,7 @@ from pose_jax.models import MODELS, build
 from pose_jax.weights.names import KINDS, UNUSED, Row, Tensor
 
 Path = tuple[str, ...]
-Flat = dict[Path, np.ndarray]
+Flat = dict[Path, Any]  # arrays, or shapes of some
 Shapes = Mapping[str, tuple[int, ...]]
 Tree = dict[str, Any]
 
