@@ -152,13 +152,27 @@ def test_people_of_a_batch_do_not_see_each_other_in_evaluation():
 
 
 def test_statistics_are_those_of_all_devices():
-  model = make_model({**TINY, "sync_batch_norm": True}, COCO17)
-  assert model.backbone.axis_name == model.axis_name == "devices"
-  assert make_model(TINY, COCO17).backbone.axis_name is None
+  alone = make_model(TINY, COCO17).backbone
+  shared = make_model({**TINY, "sync_batch_norm": True}, COCO17).backbone
+  variables = randomised(abstract_variables(alone, 32, 32))
+  images = jax.random.normal(jax.random.key(1), (2, 2, 32, 32, 3))
+
+  def updated(trunk):
+    return lambda x: trunk.apply(variables, x, True, mutable=["batch_stats"])[1]
+
+  whole = quick_jit(updated(alone))(images.reshape(4, 32, 32, 3))
+  halves = quick_jit(jax.vmap(updated(shared), axis_name="devices"))(images)
+  for one, two in zip(
+    jax.tree.leaves(whole), jax.tree.leaves(halves), strict=True
+  ):
+    np.testing.assert_allclose(two[0], one, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(two[0], two[1])
 
 
-def test_bfloat16_keeps_float32_parameters_and_statistics():
-  model = make_model({**TINY, "dtype": "bfloat16"}, COCO17)
+@pytest.mark.parametrize("use_batch_norm", [False, True])
+def test_bfloat16_keeps_float32_parameters_and_statistics(use_batch_norm):
+  options = {"dtype": "bfloat16", "use_batch_norm": use_batch_norm}
+  model = make_model({**TINY, **options}, COCO17)
   variables = abstract_variables(model, 32, 32)
   assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
     jnp.dtype(jnp.float32)
@@ -168,7 +182,7 @@ def test_bfloat16_keeps_float32_parameters_and_statistics():
   assert output.heatmaps.dtype == jnp.float32
   features = jax.eval_shape(
     model.backbone.apply,
-    {key: tree["backbone"] for key, tree in variables.items()},
+    {key: tree.get("backbone", {}) for key, tree in variables.items()},
     images,
   )
   assert features[-1].dtype == jnp.bfloat16
