@@ -3,8 +3,10 @@
 import dataclasses
 import importlib
 
+import jax
 import numpy as np
 from flax import linen as nn
+from ml_collections import ConfigDict
 
 from launch.experiment import (
   describe,
@@ -55,6 +57,23 @@ def test_a_portion_is_told_with_its_pictures_of_people(tmp_path):
   nobody = dataset.people.image_index != 0
   fewer = dataclasses.replace(dataset, people=dataset.people.select(nobody))
   assert "people in 1 of 2 pictures, boxes" in describe(fewer)
+
+
+def test_links_and_lifted_maps_are_looked_at_with_the_mean_fields():
+  config = importlib.import_module("configs.quickstart").get_config("debug")
+  with config.unlocked():
+    plug_in = config.model.poserenet
+    plug_in.aggregation = "mean"
+    config.model = ConfigDict(
+      dict(name="hrnet", width=8, skeletal=True, poserenet=plug_in)
+    )
+  made = make_experiment(config)
+  images = jax.ShapeDtypeStruct((1, *config.data.crop_hw, 3), "float32")
+  variables = jax.eval_shape(made.model.init, jax.random.key(0), images)
+  for with_steps, names in ((False, set()), (True, {"links", "lifted"})):
+    forward = make_forward(made, with_steps=with_steps)
+    output = jax.eval_shape(forward, variables, images)
+    assert set(output.attention) == names
 
 
 def test_a_network_is_told_with_its_attention_and_its_plug_in():
