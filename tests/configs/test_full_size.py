@@ -112,7 +112,7 @@ def check_step(experiment):
   [
     ("paper000/crf", ""),
     ("paper001/hierarchical", "release"),
-    ("paper002/mpii_hourglass", ""),
+    ("paper002/hrnet_w32_128x96", ""),
     ("paper003/hrnet_w48_384x288", ""),
   ],
 )

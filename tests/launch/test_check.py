@@ -67,6 +67,19 @@ def test_the_papers_rows_are_there():
     *("baseline", "multi_semantics", "hru", "multi_resolution"),
     *("hierarchical", "softmax_2stacks", "crf_2stacks"),
   }
+  sizes = ("128x96", "256x192", "384x288")
+  hrnets = {f"hrnet_w{w}_{size}" for w in (32, 48) for size in sizes}
+  resnets = {f"resnet{d}_{size}" for d in (50, 101, 152) for size in sizes}
+  assert {f"coco_{network}" for network in hrnets | resnets} < set(NAMES)
+  assert {n.split("/")[1] for n in NAMES if n.startswith("paper002/")} == {
+    *("resnet50_128x96", "resnet101_128x96", "hrnet_w32_128x96"),
+    *("hrnet_w48_128x96", "hrnet_w32_256x192", "hrnet_w48_384x288"),
+    *("mpii_hrnet_w32", "mpii_hourglass"),
+  }
+  assert {n.split("/")[1] for n in NAMES if n.startswith("paper003/")} == {
+    *("hrnet_w32_256x192", "hrnet_w48_256x192", "hrnet_w32_384x288"),
+    *("hrnet_w48_384x288", "mpii_hrnet_w32", "mpii_hrnet_w48", "drawn"),
+  }
 
 
 def test_paper_and_release_of_chu_et_al_differ_as_they_do():
