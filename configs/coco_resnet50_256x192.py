@@ -14,7 +14,8 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   udp          72.9 / 78.2; without 71.3 / 76.9; detector 65.1
   mmpose       71.8 / 77.4
   mmpose_dark  72.4
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet. Not yet measured here. The authors' checkpoints want
+--config.data.channel_order=bgr.
 """
 
 from ml_collections import ConfigDict

@@ -25,7 +25,7 @@ from pose_jax.data.augment import (
 from pose_jax.eval.pck import PCKH_VARIANTS
 from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, build, make_model, map_hw
-from pose_jax.ops import blur, occlusion
+from pose_jax.ops import blur, color, occlusion
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import (
@@ -41,6 +41,7 @@ _CHOICES = {
   "data.augmentation.scale_distribution": SCALE_DISTRIBUTIONS,
   "data.augmentation.rotation_distribution": ROTATION_DISTRIBUTIONS,
   "data.augmentation.translation_distribution": TRANSLATION_DISTRIBUTIONS,
+  "data.channel_order": color.CHANNEL_ORDERS,
   "data.occlusion.fill": occlusion.FILLS,
   "model.name": MODELS,
   "init.part": PARTS,

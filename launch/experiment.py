@@ -268,12 +268,20 @@ def make_forward(
   return forward
 
 
+def colours(config: ConfigDict) -> dict[str, Any]:
+  """How a picture becomes a network's input; arguments of `color.normalize`."""
+  return {
+    "mean": tuple(config.data.mean_rgb),
+    "std": tuple(config.data.std_rgb),
+    "channel_order": config.data.channel_order,
+  }
+
+
 def make_prepare(config: ConfigDict) -> Callable:
   """`prepare_images` of a training batch, with the config's colours."""
   return functools.partial(
     prepare_images,
-    mean=tuple(config.data.mean_rgb),
-    std=tuple(config.data.std_rgb),
+    **colours(config),
     jitter=config.data.jitter.to_dict(),
     covers=config.data.occlusion.to_dict(),
   )

@@ -61,7 +61,18 @@ def import_weights(
     "sha256": file.sha256,
   }
   _write(output, config, variables, record)
-  return _summary(source, file, network, variables, output)
+  return _summary(source, file, network, variables, output) + _hint(config)
+
+
+def _hint(config: ConfigDict) -> str:
+  """A line on what no file tells and a wrong guess costs points by."""
+  if config.model.name != "pose_resnet" or config.data.channel_order == "bgr":
+    return ""
+  return (
+    "\ncolours: this run reads RGB; the ResNets that SimpleBaseline's, HRNet's "
+    "and DARK's authors published were trained with blue first: for one of "
+    "them import with --config.data.channel_order=bgr"
+  )
 
 
 def _check_hash(found: str, wanted: str | None, source: pathlib.Path) -> None:

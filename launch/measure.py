@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import pose_jax
-from launch.experiment import Experiment, make_forward
+from launch.experiment import Experiment, colours, make_forward
 from launch.progress import ProgressBar
 from launch.ways import make_plan
 from pose_jax import parallel
@@ -168,8 +168,7 @@ def make_predictor(
       experiment.frames,
       ways,
       permutation=experiment.skeleton.flip_permutation,
-      mean=tuple(config.data.mean_rgb),
-      std=tuple(config.data.std_rgb),
+      **colours(config),
       with_heatmaps=with_heatmaps,
       shown_forward=make_forward(experiment, with_steps=True),
     )

@@ -179,6 +179,8 @@ def _on_device(
   pixels = 255 * (
     np.asarray(inputs) * config.data.std_rgb + config.data.mean_rgb
   )
+  if config.data.channel_order == "bgr":
+    pixels = pixels[..., ::-1]
   return (
     np.round(pixels.clip(0, 255)).astype(np.uint8),
     [

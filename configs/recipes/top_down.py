@@ -180,7 +180,7 @@ def vitpose_b() -> dict:
   """
   base = mmpose_coco()
   return base | {
-    "data": base["data"] | {"alignment": "unit"},
+    "data": base["data"] | {"alignment": "udp"},
     "loss": {"name": "mse", "sigma_hm": 2.0, "unbiased": True},
     "optimizer": adam(5e-4)
     | {"name": "adamw", "weight_decay": 0.1, "clip_norm": 1.0},

@@ -71,6 +71,7 @@ def make_predict(
   permutation: Sequence[int],
   mean: Sequence[float],
   std: Sequence[float],
+  channel_order: str = "rgb",
   with_heatmaps: bool = False,
   shown_forward: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
@@ -85,7 +86,7 @@ def make_predict(
     frames: the geometry that the crops were cut with.
     ways: V ways of testing.
     permutation: keypoint k of the mirror image is permutation[k].
-    mean, std: of the colours, in units of the range 0 to 1.
+    mean, std, channel_order: see `color.normalize`.
     with_heatmaps: return the merged heatmaps of the first way as well, and
       the attention maps of the crop at scale 1, not mirrored. They are most
       of the bytes: only for the few pictures of a report.
@@ -106,6 +107,7 @@ def make_predict(
   # The pass that is shown is on its own: no other's attention is kept.
   shown = {_SHOWN} if with_heatmaps else set()
   passes = tuple(sorted(wanted - shown))
+  colours = dict(mean=mean, std=std, channel_order=channel_order)
 
   def predict(variables, batch):
     if batch["images"].shape[1] != len(scales):
@@ -115,7 +117,7 @@ def make_predict(
       )
 
     def output_of(crop, network):
-      output = network(variables, color.normalize(crop, mean=mean, std=std))
+      output = network(variables, color.normalize(crop, **colours))
       return _heatmaps(output, frames), output.attention
 
     def maps_of(crop):

@@ -16,6 +16,7 @@ from pose_jax.ops import draws
 
 Number = float | int
 
+CHANNEL_ORDERS = ("rgb", "bgr")
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -28,13 +29,18 @@ def normalize(
   *,
   mean: Sequence[float] = IMAGENET_MEAN,
   std: Sequence[float] = IMAGENET_STD,
+  channel_order: str = "rgb",
 ) -> Float[Array, "B H W 3"]:
   """RGB in 0..255 to float32 of mean 0 and deviation 1, channel by channel.
 
   Args:
     images: [B, H, W, 3] RGB, 0..255.
-    mean, std: of the three channels, in 0..1.
+    mean, std: of the three channels of the result, in 0..1.
+    channel_order: of the result. bgr has blue first, and takes the first mean
+      off it: SimpleBaseline's code, whose means are nevertheless RGB's.
   """
+  if channel_order == "bgr":
+    images = jnp.asarray(images)[..., ::-1]
   # One multiply-add: (x / 255 - mean) / std.
   scale = 1 / (255 * jnp.asarray(std, jnp.float32))
   offset = jnp.asarray(mean, jnp.float32) / jnp.asarray(std, jnp.float32)

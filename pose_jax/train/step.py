@@ -114,6 +114,7 @@ def prepare_images(
   *,
   mean: tuple[float, ...],
   std: tuple[float, ...],
+  channel_order: str = "rgb",
   jitter: Mapping[str, Any] | None = None,
   covers: Mapping[str, Any] | None = None,
 ) -> Float[Array, "B H W 3"]:
@@ -121,7 +122,7 @@ def prepare_images(
 
   Args:
     batch: image uint8 [B, H, W, 3]; sample_seed [B] where something varies.
-    mean, std: of the channels, in 0..1.
+    mean, std, channel_order: see `color.normalize`.
     jitter: options of `photometric.vary`; what is off costs nothing.
     covers: options of `occlusion.cover`; behind the colours.
   """
@@ -130,4 +131,6 @@ def prepare_images(
     pixels = photometric.vary(pixels, batch["sample_seed"], **jitter)
   if covers and covers["probability"]:
     pixels = occlusion.cover(pixels, batch["sample_seed"], **covers)
-  return color.normalize(pixels, mean=mean, std=std)
+  return color.normalize(
+    pixels, mean=mean, std=std, channel_order=channel_order
+  )

@@ -117,7 +117,7 @@ CODEC = {
   "mmpose_coco": ((256, 192), 2, False, "quarter", "corner"),
   "mmpose_mpii": ((256, 256), 2, False, "quarter", "corner"),
   "xiang_hourglass": ((256, 256), 2, False, "quarter", "corner"),
-  "vitpose_b": ((256, 192), 2, True, "dark", "unit"),
+  "vitpose_b": ((256, 192), 2, True, "dark", "udp"),
   "newell": ((256, 256), 1.75, False, "quarter", "corner"),
   "pytorch_pose": ((256, 256), 1, False, "quarter", "corner"),
   "chu": ((256, 256), 1.75, False, "argmax", "corner"),

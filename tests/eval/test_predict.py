@@ -39,6 +39,7 @@ def _make(
   frames=FRAMES,
   with_heatmaps=False,
   shown_forward=None,
+  channel_order="rgb",
   **changes,
 ):
   """One way with `changes`, unless ways are given."""
@@ -50,6 +51,7 @@ def _make(
     permutation=PERMUTATION,
     mean=MEAN,
     std=STD,
+    channel_order=channel_order,
     with_heatmaps=with_heatmaps,
     shown_forward=shown_forward,
   )
@@ -99,6 +101,14 @@ def test_flip_test_averages_with_the_mirror_image(alignment):
     other = mirrored[b, y, 5 - column, PERMUTATION[k]]
     expected = (plain[b, y, x, k] + other) / 2
     assert got[b, y, x, k] == pytest.approx(expected, abs=1e-5)
+
+
+def test_blue_first_is_what_a_network_of_bgr_pictures_sees():
+  batch = _batch()
+  wanted = _make()(WEIGHTS, _on_device(batch))
+  batch["images"] = batch["images"][..., ::-1]
+  found = _make(channel_order="bgr")(WEIGHTS, _on_device(batch))
+  np.testing.assert_array_equal(found["kpts_xy_img"], wanted["kpts_xy_img"])
 
 
 def test_jit_changes_nothing():

@@ -4,19 +4,24 @@ import dataclasses
 import importlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from configs import base
 from launch.experiment import (
+  colours,
   describe,
   describe_network,
   make_experiment,
   make_forward,
+  make_prepare,
   make_target,
   open_part,
 )
 from pose_jax.models.output import PoseOutput
+from pose_jax.ops.color import normalize
 
 
 class Flat(nn.Module):
@@ -88,3 +93,17 @@ def test_a_network_is_told_with_its_attention_and_its_plug_in():
   assert line.endswith("part crf (kernel 7, 3 steps), PoseReNet (sum, se)")
   # A module without attention of its own.
   assert describe_network(experiment(), 0) == "pose_resnet: 0.00 M parameters"
+
+
+def test_training_and_prediction_see_the_same_channels_first():
+  plain = base.get_config().data
+  config = importlib.import_module("configs.quickstart").get_config("debug")
+  with config.unlocked():
+    config.data.channel_order = "bgr"
+    config.data.update(jitter=plain.jitter, occlusion=plain.occlusion)
+  blue = np.zeros((1, 4, 4, 3), np.uint8)
+  blue[..., 2] = 255
+  batch = {"image": jnp.asarray(blue), "sample_seed": jnp.zeros(1, jnp.uint32)}
+  inputs = make_prepare(config)(batch)
+  assert inputs[0, 0, 0, 0] > inputs[0, 0, 0, 2]
+  np.testing.assert_array_equal(inputs, normalize(blue, **colours(config)))

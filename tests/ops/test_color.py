@@ -25,6 +25,13 @@ def test_normalize_is_torchvisions(images):
   np.testing.assert_allclose(color.normalize(images), wanted, atol=1e-6)
 
 
+def test_blue_first_takes_the_first_mean_off_blue(images):
+  mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+  wanted = (images[..., ::-1] / 255 - np.array(mean)) / np.array(std)
+  given = color.normalize(images, mean=mean, std=std, channel_order="bgr")
+  np.testing.assert_allclose(given, wanted, atol=1e-6)
+
+
 def test_no_jitter_changes_nothing(images):
   np.testing.assert_allclose(color.jitter(images, SEEDS), images, atol=1e-3)
 
