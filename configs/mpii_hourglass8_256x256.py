@@ -4,8 +4,7 @@ Source: bearpaw/pytorch-pose, of Newell et al. 2016 (arXiv 1603.06937).
 Command: as configs/mpii_resnet50_256x256.py, with this file.
 Published: PCKh@0.5 88.78 of validation people as that code counts (errors below
 the threshold, unweighted mean of keypoints), ground-truth centre and scale;
-from random weights. Not yet measured here. The mean colour that it subtracts is
-ImageNet's here.
+from random weights. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

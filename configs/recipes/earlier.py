@@ -41,14 +41,15 @@ def newell() -> dict:
 def pytorch_pose() -> dict:
   """Stacked hourglass in PyTorch: bearpaw/pytorch-pose's defaults.
 
-  Warps as HRNet's (which took them from there). The training set's mean colour
-  is subtracted; it is left to data.mean_rgb. An early revision rotates 90 % of
-  the samples, the released one 60 %.
+  Warps as HRNet's (which took them from there). MPII's mean colour is
+  subtracted, its `mean.pth.tar`. An early revision rotates 90 % of the samples,
+  the released one 60 %.
   """
   return {
     "data": {
       "crop_hw": (256, 256),
       "alignment": "corner",
+      "mean_rgb": (0.4404, 0.4440, 0.4327),
       "std_rgb": (1.0, 1.0, 1.0),
       "reduced_decoding": False,
       "augmentation": hrnet_augmentation(0.25, 30.0),

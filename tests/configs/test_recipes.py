@@ -268,6 +268,7 @@ def test_schedule_in_steps_is_the_published_one(name):
 def test_inputs_are_the_published_ones():
   for name, mean, std in (
     ("newell", (0, 0, 0), (1, 1, 1)),
+    ("pytorch_pose", (0.4404, 0.4440, 0.4327), (1, 1, 1)),
     ("chu", (0.5, 0.5, 0.5), (1, 1, 1)),
     ("hrnet_coco", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
   ):
