@@ -25,7 +25,10 @@ def resnet_on_coco(
   kernel = 3 if crop_hw[0] == 128 else 11
   theirs_kernel = 17 if (depth, crop_hw[0]) == (152, 384) else 11
   authors = recipes.simple_baseline_coco(crop_hw)
-  mmpose = recipes.mmpose_coco(crop_hw, batch_size=256 if depth > 101 else 512)
+  is_halved = depth > 101 or (
+    (depth, crop_hw[0], variant) == (101, 384, "mmpose")
+  )
+  mmpose = recipes.mmpose_coco(crop_hw, batch_size=256 if is_halved else 512)
   recipe = {
     "dark": recipes.dark(authors, blur_kernel=kernel),
     "udp": recipes.udp(authors),

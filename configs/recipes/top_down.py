@@ -142,8 +142,8 @@ def mmpose_coco(
   """HRNet and SimpleBaseline on COCO as mmpose 1 trains them (td-hm configs).
 
   Eight GPUs of 64 people; HRNet-W48 and ResNet-152 take 32 each at the same
-  rate, so batch_size=256. Linear warm-up over 500 steps (theirs starts at a
-  thousandth, ours at zero).
+  rate, so batch_size=256, and so does ResNet-101 at 384x288 but for DARK.
+  Linear warm-up over 500 steps (theirs starts at a thousandth, ours at zero).
   """
   return {
     "data": _hrnet_data(crop_hw, _mmpose_augmentation()),

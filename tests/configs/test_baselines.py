@@ -31,7 +31,7 @@ ROWS = {
   "coco_resnet101_384x288": {
     "": GRID_384 + SIMPLE,
     "dark": DARK_384 + SIMPLE,
-    "mmpose": GRID_384 + MMPOSE,
+    "mmpose": GRID_384 + MMPOSE_HALF,
     "mmpose_dark": CORNER_DARK_384 + MMPOSE,
   },
   "coco_resnet152_384x288": {
