@@ -66,7 +66,13 @@ def import_weights(
 
 def _hint(config: ConfigDict) -> str:
   """A line on what no file tells and a wrong guess costs points by."""
-  if config.model.name != "pose_resnet" or config.data.channel_order == "bgr":
+  if config.data.channel_order == "bgr":
+    return (
+      "\ncolours: this run reads pictures blue first, as SimpleBaseline's, "
+      "HRNet's and DARK's authors trained their ResNets: weights that were "
+      "trained otherwise, import with --config.data.channel_order=rgb"
+    )
+  if config.model.name != "pose_resnet":
     return ""
   return (
     "\ncolours: this run reads RGB; the ResNets that SimpleBaseline's, HRNet's "

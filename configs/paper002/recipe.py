@@ -28,7 +28,9 @@ def refined(
   networks are trained as by their authors: "hrnet" and "hrnet_without" have
   HRNet's. The paper leaves open how branches are aggregated and what each loss
   counts: here their mean, and 1 for the network's heatmaps, the lifted map and
-  the mean alike.
+  the mean alike. Pictures are read in the order of the network's recipe, as
+  HRNet's and DARK's code does: blue first for ResNets and hourglasses, red
+  first for HRNets.
 
   Args:
     name: of the file.

@@ -30,8 +30,8 @@ def xiang_hourglass() -> dict:
   """Paper 002's stacked hourglass on MPII, before DARK and augmentation.
 
   Adam at 2.5e-4, a tenth of it after 90 and 120 epochs, as the paper says. Not
-  in it: targets, length and warps of SimpleBaseline, the batch of 8 that DARK's
-  code (ilovepose/DarkPose) gives hourglasses.
+  in it: targets, length and warps of SimpleBaseline, the batch of 8 and blue
+  read first, which DARK's code (ilovepose/DarkPose) gives hourglasses.
   """
   return simple_baseline_mpii() | {
     "optimizer": adam(2.5e-4),

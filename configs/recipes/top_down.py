@@ -9,11 +9,14 @@ from configs.recipes.parts import adam, augmentation, drops, hrnet_augmentation
 UPPER_COIN = 0.6914624612740131  # HRNet: a normal draw below 0.5
 
 
-def _hrnet_data(crop_hw: tuple[int, int], augmentation: dict) -> dict:
+def _hrnet_data(
+  crop_hw: tuple[int, int], augmentation: dict, *, channel_order: str = "rgb"
+) -> dict:
   return {
     "crop_hw": crop_hw,
     "alignment": "corner",
     "padding": 1.25,
+    "channel_order": channel_order,
     "reduced_decoding": False,
     "augmentation": augmentation,
   }
@@ -66,9 +69,15 @@ def hrnet_mpii() -> dict:
 
 
 def simple_baseline_coco(crop_hw: tuple[int, int] = (256, 192)) -> dict:
-  """SimpleBaseline on COCO: Xiao et al. 2018 (arXiv 1804.06208), their yaml."""
+  """SimpleBaseline on COCO: Xiao et al. 2018 (arXiv 1804.06208), their yaml.
+
+  Blue is read first, in their code and for the ResNets of HRNet's and DARK's,
+  although the ImageNet weights that they start from have red first.
+  """
   return {
-    "data": _hrnet_data(crop_hw, hrnet_augmentation(0.3, 40.0)),
+    "data": _hrnet_data(
+      crop_hw, hrnet_augmentation(0.3, 40.0), channel_order="bgr"
+    ),
     "loss": _truncated(crop_hw),
     "optimizer": adam(1e-3),
     "schedule": drops(128, 140, (90, 120)),
@@ -79,7 +88,9 @@ def simple_baseline_coco(crop_hw: tuple[int, int] = (256, 192)) -> dict:
 def simple_baseline_mpii(crop_hw: tuple[int, int] = (256, 256)) -> dict:
   """SimpleBaseline on MPII: as on COCO, with milder warps."""
   return simple_baseline_coco(crop_hw) | {
-    "data": _hrnet_data(crop_hw, hrnet_augmentation(0.25, 30.0)),
+    "data": _hrnet_data(
+      crop_hw, hrnet_augmentation(0.25, 30.0), channel_order="bgr"
+    ),
   }
 
 

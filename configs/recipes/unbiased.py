@@ -79,7 +79,7 @@ def hourglass_coco(*, num_stacks: int = 4) -> dict:
   """Stacked hourglass at 128x96 on COCO, the baseline in DARK's table.
 
   ilovepose/DarkPose's yamls, with targets on the grid and HRNet's geometry; one
-  GPU of 8 people. Their weight decay does not reach Adam.
+  GPU of 8 people; blue is read first. Their weight decay does not reach Adam.
 
   Args:
     num_stacks: 4, or 8, whose yaml says a deviation of 2.
@@ -89,6 +89,7 @@ def hourglass_coco(*, num_stacks: int = 4) -> dict:
       "crop_hw": (128, 96),
       "alignment": "corner",
       "padding": 1.25,
+      "channel_order": "bgr",
       "reduced_decoding": False,
       "augmentation": hrnet_augmentation(0.3, 40.0),
     },

@@ -149,6 +149,19 @@ def test_rows_have_the_published_values(name):
     assert size in name or name.startswith(("paper002/mpii", "paper003/mpii"))
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_blue_is_first_where_it_is_in_the_columns_own_code(name):
+  for variant in ROWS[name]:
+    is_mmpose = variant.startswith("mmpose") or "alexnet" in name
+    is_first = "resnet" in name or "coco_hourglass" in name
+    is_first |= name == "paper002/mpii_hourglass"
+    wanted = "bgr" if is_first and not is_mmpose else "rgb"
+    found = module(name).get_config(variant).data.channel_order
+    assert found == wanted, variant
+  for own in ("quickstart", "lsp_resnet50", "paper000/with_attention"):
+    assert module(own).get_config().data.channel_order == "rgb"
+
+
 def test_pckh_is_counted_as_the_column_counts_it():
   for name, variant, counted in (
     ("mpii_hrnet_w32_256x256", "", "hrnet"),

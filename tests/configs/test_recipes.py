@@ -278,6 +278,9 @@ def test_inputs_are_the_published_ones():
   assert config_of("hrnet_coco").data.padding == 1.25
   for name in NAMES:  # none of these codes decodes at reduced size
     assert config_of(name).data.reduced_decoding is False
+  found = {n for n in NAMES if config_of(n).data.channel_order == "bgr"}
+  blue = {"simple_baseline_coco", "simple_baseline_mpii", "hourglass_coco"}
+  assert found == blue | {"xiang_hourglass"}
 
 
 def test_sizes_change_what_the_publications_change():

@@ -262,6 +262,21 @@ def test_a_classifier_and_a_network_with_plug_ins_are_sent_to_training(
     import_weights(source, resnet_config(depth=18, width=8), tmp_path / "run")
 
 
+def test_an_imported_resnet_says_in_which_order_it_reads_colours(tmp_path):
+  source = tmp_path / "weights.npz"
+  np.savez(source, **zeros({"depth": 18, "width": 8}, 17))
+  config = resnet_config(depth=18, width=8)
+  said = import_weights(source, config, tmp_path / "authors")
+  assert "reads pictures blue first" in said and "channel_order=rgb" in said
+  with config.unlocked():
+    config.data.channel_order = "rgb"
+  said = import_weights(source, config, tmp_path / "red")
+  assert "reads RGB" in said and "channel_order=bgr" in said
+  red = hourglass_config()  # pytorch-pose's, which reads red first
+  said = import_weights(FILES / "hourglass_legacy.pth", red, tmp_path / "hg")
+  assert "colours" not in said
+
+
 def test_what_export_refuses(tmp_path):
   import_weights(
     FILES / "hourglass_legacy.pth", hourglass_config(), tmp_path / "run"
