@@ -33,6 +33,8 @@ from launch.measure import (
   measured_on,
 )
 from launch.mistakes import ConfigError, suggest, wanted_folder
+from launch.run_config import read_config
+from launch.worth_a_word import alignment_notes, network_notes
 from pose_jax import parallel, protocol
 from pose_jax.codec.decode import DECODERS
 from pose_jax.data.people import DataError, Dataset, People
@@ -44,8 +46,6 @@ from pose_jax.eval.evaluation import (
 )
 from pose_jax.eval.predictions import of_people
 from pose_jax.eval.record import folder_for, write
-from pose_jax.models import attention_of
-from pose_jax.models.attention_options import without_effect
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.state import abstract_variables
@@ -222,8 +222,12 @@ def _evaluate_checkpoints(
     folder, best_metric=config.checkpoint.best_metric, read_only=True
   )
   like = abstract_variables(experiment.model, tuple(config.data.crop_hw))
-  if idle := without_effect(attention_of(experiment.model)):
-    _say(f"attention: {idle}")
+  trained = _trained(workdir)
+  for note in (
+    *alignment_notes(config, trained),
+    *network_notes(experiment),
+  ):
+    _say(note)
   evaluator = make_evaluator(
     experiment,
     dataset,
@@ -237,6 +241,12 @@ def _evaluate_checkpoints(
     if step >= meta["num_steps"]:
       break
   checkpoints.close()
+
+
+def _trained(workdir: pathlib.Path) -> ConfigDict | None:
+  """The run's own config; None where its folder has none."""
+  has_config = (workdir / "config.json").is_file()
+  return read_config(workdir) if has_config else None
 
 
 def _steps(checkpoints: Checkpoints) -> Iterator[int]:

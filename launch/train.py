@@ -40,11 +40,10 @@ from launch.measure import image_reader, make_evaluator
 from launch.mistakes import wanted_folder
 from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
+from launch.worth_a_word import training_notes
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
 from pose_jax.eval.record import folder_for, write
-from pose_jax.models import attention_of
-from pose_jax.models.attention_options import without_effect
 from pose_jax.models.cost import count_parameters
 from pose_jax.train.checkpoint import CheckpointError, Checkpoints
 from pose_jax.train.logbook import Logbook, write_json
@@ -120,8 +119,8 @@ def _train(
     f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
     f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
   )
-  if idle := without_effect(attention_of(experiment.model)):
-    logbook.say(f"attention: {idle}")
+  for note in training_notes(experiment):
+    logbook.say(note)
   logbook.say(describe_learning_rate(config, plan))
   if start_step == plan.num_steps:
     logbook.say("this run is at its end; its evaluations lie in its workdir")

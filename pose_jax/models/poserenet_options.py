@@ -97,3 +97,19 @@ def describe(options: PoseReNetOptions) -> str:
     if getattr(options, name) != _DEFAULTS[name]
   ]
   return f"PoseReNet ({', '.join(words)})"
+
+
+def without_effect(options: PoseReNetOptions) -> str:
+  """Options that were set while there is no plug-in; "" if none were.
+
+  "decode=lifted has no effect, as aggregation is 'none'".
+  """
+  changed = [
+    f"{name}={getattr(options, name)}"
+    for name, default in _DEFAULTS.items()
+    if getattr(options, name) != default
+  ]
+  if options.aggregation != "none" or not changed:
+    return ""
+  have = "have" if len(changed) > 1 else "has"
+  return f"{', '.join(changed)} {have} no effect, as aggregation is 'none'"
