@@ -46,8 +46,8 @@ def _data() -> ConfigDict:
       padding=1.25,  # growth of a box before it is cropped
       mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
       std_rgb=(0.229, 0.224, 0.225),
-      # bgr: blue first, normalised by the first mean, which ImageNet's has of
-      # red: as SimpleBaseline's, HRNet's and DARK's authors train ResNets
+      # bgr: blue first, and the first mean is blue's, although ImageNet's is
+      # red's: so SimpleBaseline's, HRNet's and DARK's authors train ResNets
       channel_order="rgb",
       reduced_decoding=True,  # decode large photographs at reduced size
       num_workers=0,  # processes that decode; 0: threads of this one
