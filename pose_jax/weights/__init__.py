@@ -16,6 +16,7 @@ from pose_jax.weights.assemble import (
   Tree,
   WeightsError,
   cleaned,
+  first_size,
   flatten,
   from_torch,
   named,
@@ -62,9 +63,9 @@ def load(tensors: Mapping[str, Any], model_config: Any) -> Tree:
   tensors = cleaned(tensors)
   _compare_names(tensors, set(tensors_of(rows)), model["name"])
   head = next(row.torch for row in rows if row.ours[-1] == "head")
-  num_maps = np.shape(tensors[f"{head}.weight"])[0]
+  num_maps = first_size(np.shape(tensors[f"{head}.weight"]))
   num_keypoints = num_maps - bool(model.get("with_background"))
-  shapes = shapes_of(model, num_keypoints)
+  shapes = shapes_of(model, max(1, num_keypoints))
   return unflatten(from_torch(tensors, rows, shapes))
 
 

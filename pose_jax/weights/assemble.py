@@ -125,6 +125,11 @@ def torch_shape(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
   return tuple(wanted)
 
 
+def first_size(shape: Sequence[int]) -> int:
+  """The first of a shape's sizes; 0 of a single number, which has none."""
+  return shape[0] if shape else 0
+
+
 def from_torch(
   tensors: Mapping[str, Any], rows: Iterable[Row], shapes: Mapping[Path, Any]
 ) -> Flat:

@@ -15,7 +15,9 @@ from pose_jax.models.resnet import STAGES
 from pose_jax.models.vgg import STAGES as VGG_STAGES
 from pose_jax.weights.assemble import (
   Shapes,
+  WeightsError,
   cleaned,
+  first_size,
   grouped,
   named,
   option,
@@ -26,6 +28,12 @@ from pose_jax.weights.assemble import (
 from pose_jax.weights.classic_names import ALEXNET_HEAD
 from pose_jax.weights.names import Row
 from pose_jax.weights.tables import SIZES, SURPLUS, TABLES
+
+# Published networks have up to 8 stacks; names alone must not make one of
+# thousands, nor one of far more modules than the file has tensors.
+_MOST_PARTS = 16
+_FREE_ROWS = 1000
+_ROWS_PER_TENSOR = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +122,8 @@ def recognise(tensors: Mapping[str, Any]) -> Known | None:
   Args:
     tensors: torch names to arrays.
   Raises:
-    WeightsError: if the file holds two networks.
+    WeightsError: if the file holds two networks, or its names count more parts
+      than a network has.
   """
   shapes = {name: np.shape(v) for name, v in cleaned(tensors).items()}
   found = []
@@ -128,8 +137,10 @@ def recognise(tensors: Mapping[str, Any]) -> Known | None:
 def _compared(model: dict[str, Any], given: Shapes) -> list[Known]:
   """The whole network, and its backbone, against the file."""
   rows = rows_of(model)
+  if len(rows) > _FREE_ROWS + _ROWS_PER_TENSOR * len(given):
+    return []
   head = next(row.torch for row in rows if row.ours[-1] == "head")
-  num_keypoints = given.get(f"{head}.weight", (0,))[0]
+  num_keypoints = first_size(given.get(f"{head}.weight", ()))
   try:
     ours = shapes_of(model, max(1, num_keypoints))
   except ValueError:  # sizes that no network of ours can have
@@ -180,6 +191,25 @@ def _count(shapes: Shapes, pattern: str) -> int:
   return len({match[1] for match in found if match})
 
 
+def _parts(shapes: Shapes, pattern: str, what: str) -> int:
+  """`_count` of parts that a network of ours would be made of.
+
+  Raises:
+    WeightsError: if there are absurdly many.
+  """
+  return _bounded(_count(shapes, pattern), what)
+
+
+def _bounded(count: int, what: str) -> int:
+  if count > _MOST_PARTS:
+    raise WeightsError(
+      f"the tensors are named as those of a network with {count} {what}: no "
+      f"known one has more than {_MOST_PARTS}; give weights of one that is "
+      "known"
+    )
+  return count
+
+
 def _pose_resnet(shapes: Shapes) -> dict[str, Any] | None:
   """SimpleBaseline, torchvision's ResNet."""
   if not shapes.get("conv1.weight") or not _count(shapes, r"(layer4)\."):
@@ -198,7 +228,7 @@ def _pose_resnet(shapes: Shapes) -> dict[str, Any] | None:
 
   return {
     "depth": min(depths, key=distance),
-    "width": shapes["conv1.weight"][0],
+    "width": first_size(shapes["conv1.weight"]),
     **_deconvs(shapes),
   }
 
@@ -210,6 +240,7 @@ def _deconvs(shapes: Shapes, prefix: str = "") -> dict[str, Any]:
     f"{prefix}deconv_layers.{3 * len(filters)}.weight", ()
   ):
     filters.append(shape[1:2])
+    _bounded(len(filters), "deconvolutions")
   if not filters or not all(filters):
     return {}
   return {
@@ -224,10 +255,10 @@ def _hourglass(shapes: Shapes) -> dict[str, Any] | None:
   if len(shapes.get("fc.0.0.weight", ())) != 4:
     return None
   return {
-    "num_stacks": _count(shapes, r"fc\.(\d+)\."),
-    "num_features": shapes["fc.0.0.weight"][0],
-    "num_blocks": _count(shapes, r"res\.0\.(\d+)\."),
-    "depth": _count(shapes, r"hg\.0\.hg\.(\d+)\."),
+    "num_stacks": _parts(shapes, r"fc\.(\d+)\.", "stacks"),
+    "num_features": first_size(shapes["fc.0.0.weight"]),
+    "num_blocks": _parts(shapes, r"res\.0\.(\d+)\.", "blocks in a row"),
+    "depth": _parts(shapes, r"hg\.0\.hg\.(\d+)\.", "levels of an hourglass"),
   }
 
 
@@ -237,12 +268,15 @@ def _hrnet(shapes: Shapes) -> dict[str, Any] | None:
   if finest not in shapes or "stage4.0.branches.3.0.conv1.weight" not in shapes:
     return None
   return {
-    "width": shapes[finest][:1][0],
-    "stem_width": shapes.get(stem, (64,))[0],
+    "width": first_size(shapes[finest]),
+    "stem_width": first_size(shapes.get(stem, (64,))),
     "num_modules": tuple(
-      _count(shapes, rf"stage{stage}\.(\d+)\.") for stage in (2, 3, 4)
+      _parts(shapes, rf"stage{stage}\.(\d+)\.", f"modules in stage {stage}")
+      for stage in (2, 3, 4)
     ),
-    "num_blocks": _count(shapes, r"stage2\.0\.branches\.0\.(\d+)\."),
+    "num_blocks": _parts(
+      shapes, r"stage2\.0\.branches\.0\.(\d+)\.", "blocks in a row"
+    ),
   }
 
 
@@ -251,7 +285,7 @@ def _alexnet(shapes: Shapes) -> dict[str, Any] | None:
   first = shapes.get("features.0.weight", ())
   if first[2:] != (11, 11):
     return None
-  return {"width": first[0], **_deconvs(shapes, ALEXNET_HEAD)}
+  return {"width": first_size(first), **_deconvs(shapes, ALEXNET_HEAD)}
 
 
 def _vgg(shapes: Shapes) -> dict[str, Any] | None:
@@ -267,7 +301,7 @@ def _vgg(shapes: Shapes) -> dict[str, Any] | None:
   num_convs = sum(len(shape) == 4 for shape in weights)
   return {
     "depth": min(VGG_STAGES, key=lambda d: abs(sum(VGG_STAGES[d]) - num_convs)),
-    "width": first[0],
+    "width": first_size(first),
     "use_batch_norm": len(weights) > num_convs,
     **_deconvs(shapes),
   }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from networks import TINY, random_variables
 
-from pose_jax.weights import WeightsError, export, load
+from pose_jax.weights import WeightsError, assemble, export, load
 from pose_jax.weights.recognise import recognise
 
 PUBLISHED = {
@@ -89,6 +89,77 @@ def test_something_else_is_nothing():
   assert recognise({"embedding.weight": np.zeros((3, 3))}) is None
   assert recognise({}) is None
   assert recognise({"conv1.weight": np.zeros(())}) is None
+
+
+FOUND_BY = {  # names whose shapes or numbers the guesses read
+  "pose_resnet": ("conv1.weight", "deconv_layers.3.weight"),
+  "hourglass": ("fc.0.0.weight", "score.1.weight"),
+  "hrnet": ("conv1.weight", "transition1.0.0.weight", "final_layer.weight"),
+}
+
+
+@pytest.mark.parametrize(
+  ("name", "tensor"), [(n, t) for n, many in FOUND_BY.items() for t in many]
+)
+def test_single_numbers_in_place_of_arrays_are_no_network(name, tensor):
+  tensors = tiny(name) | {tensor: np.zeros((), np.float32)}
+  known = recognise(tensors)
+  is_whole = known is not None and known.num_keypoints is not None
+  assert not is_whole or not known.fits
+  with pytest.raises(WeightsError, match=r"must have shape .* got \(\)"):
+    load(tensors, {"name": name, **TINY[name]})
+
+
+@pytest.mark.parametrize(
+  "name", [f"{prefix}features.0.weight" for prefix in ("", "module.")]
+)
+@pytest.mark.parametrize("shape", [(), (0, 0, 3, 3), (0, 0, 11, 11)])
+def test_a_first_convolution_without_channels_is_nothing(name, shape):
+  assert recognise({name: np.zeros(shape, np.float32)}) is None
+
+
+def many(text):
+  return {text.format(n): np.zeros((), np.float32) for n in range(17)}
+
+
+TOO_MANY = {
+  "17 stacks": ("hourglass", "fc.{}.0.weight"),
+  "17 blocks in a row": ("hourglass", "res.0.{}.bn1.weight"),
+  "17 levels of an hourglass": ("hourglass", "hg.0.hg.{}.0.0.bn1.weight"),
+  "17 modules in stage 3": ("hrnet", "stage3.{}.branches"),
+  "18 blocks in a row": ("hrnet", "stage2.0.branches.0.1{}."),
+}
+
+
+@pytest.mark.parametrize("said", TOO_MANY)
+def test_absurd_counts_of_names_are_refused_before_a_network_is_made(
+  said, monkeypatch
+):
+  monkeypatch.setattr(assemble, "build", lambda *_: pytest.fail("was built"))
+  name, text = TOO_MANY[said]
+  with pytest.raises(WeightsError, match=f"a network with {said}: no known"):
+    recognise(many(text) | tiny(name))
+
+
+def test_absurdly_many_deconvolutions_are_refused():
+  tensors = tiny("pose_resnet") | {
+    f"deconv_layers.{3 * n}.weight": np.zeros((4, 4, 4, 4)) for n in range(17)
+  }
+  with pytest.raises(WeightsError, match="a network with 17 deconvolutions"):
+    recognise(tensors)
+
+
+def test_a_few_names_do_not_make_a_network_of_thousands(monkeypatch):
+  monkeypatch.setattr(assemble, "build", lambda *_: pytest.fail("was built"))
+  tensors = {"fc.0.0.weight": np.zeros((8, 8, 1, 1), np.float32)}
+  for n in range(16):
+    for text in (
+      "fc.{}.0.bias",
+      "res.0.{}.bn1.bias",
+      "hg.0.hg.{}.0.0.bn1.bias",
+    ):
+      tensors[text.format(n)] = np.zeros(8, np.float32)
+  assert recognise(tensors) is None
 
 
 @pytest.mark.parametrize("prefix", ["module.", "mmpose"])
