@@ -85,7 +85,7 @@ def hourglass_on_coco(
   config = named(
     "coco", f"hourglass{num_stacks}", (128, 96), variant, variants, recipe
   )
-  config.model = hourglass(config, num_stacks, depth=3)
+  config.model = hourglass(config, num_stacks)
   return base.finish(on_coco(config), variant, variants)
 
 
@@ -202,9 +202,7 @@ def hrnet(config: ConfigDict, width: int, **options) -> ConfigDict:
   )
 
 
-def hourglass(
-  config: ConfigDict, num_stacks: int, *, depth: int = 4
-) -> ConfigDict:
+def hourglass(config: ConfigDict, num_stacks: int) -> ConfigDict:
   """pytorch-pose's hourglass, one residual unit at every place."""
   return ConfigDict(
     dict(
@@ -212,7 +210,7 @@ def hourglass(
       num_stacks=num_stacks,
       num_features=256,
       num_blocks=1,
-      depth=depth,
+      depth=4,
       stem="standard",
       skip="residual",
       neck="residual",

@@ -8,8 +8,9 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   authors  66.2 / 72.8, in DARK's table
   dark     69.6 / 75.7
 From random weights. Not yet measured here.
-Published size: 13.0 M parameters, 2.7 multiply-adds / 1024^3. Their
-hourglass has a level more than ours here (10.5 M): 4x3 is pooled to 2x1.
+Published size: 13.0 M parameters, 2.7 multiply-adds / 1024^3.
+The smallest maps are 2x1, pooled from 4x3 and enlarged to 4x3 again, as in
+their code's last version; the one before cannot run at this size.
 """
 
 from ml_collections import ConfigDict

@@ -9,8 +9,9 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   dark     70.8 / 76.6
 From random weights. Not yet measured here.
 Their config of this network has targets of deviation 2, that of four stacks 1.
-Published size: 25.1 M parameters, 4.9 multiply-adds / 1024^3. Their
-hourglass has a level more than ours here (20.5 M): 4x3 is pooled to 2x1.
+Published size: 25.1 M parameters (built: 25.6), 4.9 multiply-adds / 1024^3.
+The smallest maps are 2x1, pooled from 4x3 and enlarged to 4x3 again, as in
+their code's last version; the one before cannot run at this size.
 """
 
 from ml_collections import ConfigDict

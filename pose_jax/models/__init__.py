@@ -2,8 +2,8 @@
 
 `MODELS` names every architecture; a factory takes the number of keypoints and
 the options of a model config as keywords. A factory's module has
-`apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, of
-which the sides of a crop are multiples; one with attention its options in
+`apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, all
+multiples of which fit as sides of a crop; one with attention its options in
 `attention`. Any of them can have PoseReNet behind it: section `poserenet` of a
 model config, which factories never see.
 """

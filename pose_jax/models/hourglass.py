@@ -75,7 +75,7 @@ class StackedHourglass(nn.Module):
       images: [B, H, W, 3] float32, normalised, sides as `map_hw` wants them.
       train: use and update batch statistics (mutable=["batch_stats"]).
     Raises:
-      ValueError: if H or W cannot be halved often enough.
+      ValueError: if H or W is none that `map_hw` takes.
     """
     self.map_hw(images.shape[1:3])
     parts = {
@@ -133,19 +133,27 @@ class StackedHourglass(nn.Module):
 
   @property
   def crop_step(self) -> int:
-    """Sides of a crop are multiples of it."""
+    """All its multiples fit as sides of a crop; see `map_hw` for others."""
     return STRIDE * 2**self.depth
 
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
-    """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels."""
+    """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels.
+
+    Maps are even but for the last max-pool's, so that the outputs of all levels
+    make a pyramid for attention; that one takes any of two pixels or more.
+
+    Raises:
+      ValueError: for other crops.
+    """
     height, width = crop_hw
-    step = self.crop_step
-    if height < 1 or width < 1 or height % step or width % step:
+    least = self.crop_step
+    step = least // 2
+    if min(height, width) < least or height % step or width % step:
       raise ValueError(
-        f"crop_hw must be positive multiples of {step} for an hourglass of "
-        f"depth {self.depth}, got ({height}, {width}): choose for example "
-        f"{(max(round(256 / step), 1) * step,) * 2}"
+        f"crop_hw must be multiples of {step}, {least} or more, for an "
+        f"hourglass of depth {self.depth}, got ({height}, {width}): choose for "
+        f"example {(max(round(256 / least), 1) * least,) * 2}"
       )
     return height // STRIDE, width // STRIDE
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from pose_jax.models.attention import PoseHead
 from pose_jax.models.attention_options import AttentionOptions
-from pose_jax.models.resample import max_pool_2x2, upsample_nearest
+from pose_jax.models.resample import max_pool_2x2, upsample_back
 from pose_jax.models.residual import HourglassResidual, PreactResidual
 
 Module = Callable[..., Any]  # a linen Module class with some fields bound
@@ -66,6 +66,10 @@ class Stem(nn.Module):
 class Hourglass(nn.Module):
   """One hourglass: `depth` max-pools down, as many nearest upsamplings up.
 
+  A map of an odd size loses its last row or column on the way down; on the way
+  up pixels are repeated to the size of the skip. Source: the hourglass of the
+  code of Zhang et al. 2020 (arXiv 1910.06278), 4x3 to 2x1 and back.
+
   Level n is the map that is n max-pools above the smallest. With skip
   "hru" the skip branch of level n has max(n - 1, 1) units, the first a plain
   one, the others hourglass residual units: two of these at level 4, one at
@@ -93,11 +97,12 @@ class Hourglass(nn.Module):
     skips = []
     for level in range(self.depth, 0, -1):
       skips.append(self._chain(x, f"skip{level}", self._skip_units(level)))
-      x = self._chain(max_pool_2x2(x), f"down{level}")
+      x = self._chain(max_pool_2x2(x, drops_odd=True), f"down{level}")
     x = self._chain(x, "bottom")
     outputs = []
     for level, skip in enumerate(reversed(skips), start=1):
-      x = skip + upsample_nearest(self._chain(x, f"up{level}"))
+      x = self._chain(x, f"up{level}")
+      x = skip + upsample_back(x, skip.shape[1:3])
       outputs.append(x)
     return tuple(outputs)
 

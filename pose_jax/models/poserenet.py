@@ -90,7 +90,7 @@ class PoseReNet(nn.Module):
 
   @property
   def crop_step(self) -> int:
-    """Sides of a crop are multiples of it."""
+    """The base's."""
     return self.base.crop_step
 
   @property

@@ -10,14 +10,21 @@ from jax import lax
 from jaxtyping import Array, Float
 
 
-def max_pool_2x2(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
+def max_pool_2x2(
+  x: Float[Array, "B H W C"], *, drops_odd: bool = False
+) -> Float[Array, "B h w C"]:
   """Returns the maximum of each 2x2 cell, a map half as large.
 
   Equal maxima share the gradient (torch gives it to the first of them).
 
+  Args:
+    drops_odd: the last row or column of an odd number is left out, as torch
+      does.
   Raises:
-    ValueError: if H or W is odd.
+    ValueError: if H or W is odd and that is not asked for.
   """
+  if drops_odd:
+    x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
   if x.shape[1] % 2 or x.shape[2] % 2:
     raise ValueError(
       f"a map must have even sides to be halved, got {x.shape[1:3]}"
@@ -99,3 +106,27 @@ def upsample_nearest(
     (num_batch, height, factor, width, factor, num_channels),
   )
   return cells.reshape(num_batch, height * factor, width * factor, num_channels)
+
+
+def upsample_back(
+  x: Float[Array, "B h w C"], size_hw: tuple[int, int]
+) -> Float[Array, "B H W C"]:
+  """Returns the nearest pixels in the size that was halved to that of x.
+
+  Twice the size, or one more where a last row or column was left out: of the
+  first one there are three then. That is torch's nearest interpolation, pixel
+  i of N from floor(i n / N) of n.
+
+  Raises:
+    ValueError: if halving that size, rounded down, does not give that of x.
+  """
+  if x.shape[1:3] != tuple(n // 2 for n in size_hw):
+    raise ValueError(
+      f"a map of {x.shape[1:3]} is not what halving {tuple(size_hw)} gives"
+    )
+  x = upsample_nearest(x)
+  for axis, size in enumerate(size_hw, start=1):
+    if x.shape[axis] < size:
+      first = lax.slice_in_dim(x, 0, 1, axis=axis)
+      x = lax.concatenate([first, x], axis)
+  return x

@@ -11,7 +11,7 @@ from typing import Any
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from pose_jax.models.resample import max_pool_2x2, upsample_nearest
+from pose_jax.models.resample import max_pool_2x2, upsample_back
 
 Module = Callable[..., Any]  # a linen Module class with some fields bound
 
@@ -70,8 +70,9 @@ class HourglassResidual(nn.Module):
     plain = PreactResidual(
       self.features, self.conv, self.norm, self.act, name="residual"
     )(x)
-    y = max_pool_2x2(self.act(self.norm(name="pooled_norm1")(x)))
+    y = self.act(self.norm(name="pooled_norm1")(x))
+    y = max_pool_2x2(y, drops_odd=True)
     y = self.conv(self.features, 3, name="pooled_conv1")(y)
     y = self.act(self.norm(name="pooled_norm2")(y))
     y = self.conv(self.features, 3, name="pooled_conv2")(y)
-    return plain + upsample_nearest(y)
+    return plain + upsample_back(y, x.shape[1:3])

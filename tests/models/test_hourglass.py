@@ -244,12 +244,22 @@ def test_wrong_config_values_are_named(change, message):
   assert message in str(error.value)
 
 
-@pytest.mark.parametrize("crop_hw", [(256, 192 + 32), (0, 64), (100, 128)])
+@pytest.mark.parametrize("config", [TINY, RELEASE], ids=["plain", "release"])
+def test_the_last_max_pool_takes_odd_maps(config):
+  """Of 128x96 at depth 4 they are 4x3, here 3x5."""
+  height, width = hw = (48, 80) if config["depth"] == 3 else (24, 40)
+  model, _, output = shapes({**config, "num_blocks": 2}, LSP14, hw)
+  assert model.map_hw(hw) == (height // 4, width // 4)
+  assert output.heatmaps.shape == (1, height // 4, width // 4, 14)
+  assert height % model.crop_step and width % model.crop_step
+
+
+@pytest.mark.parametrize("crop_hw", [(256, 192 + 16), (0, 64), (32, 128)])
 def test_crops_that_cannot_be_halved_are_refused(crop_hw):
   config = {**TINY, "depth": 4}
   with pytest.raises(
-    ValueError, match=r"multiples of 64 .* example \(256, 256"
+    ValueError, match=r"multiples of 32, 64 or more.* example \(256, 256"
   ):
     map_hw(config, crop_hw)
-  with pytest.raises(ValueError, match="multiples of 64"):
+  with pytest.raises(ValueError, match="multiples of 32, 64 or more"):
     shapes(config, hw=crop_hw)

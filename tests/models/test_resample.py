@@ -11,6 +11,7 @@ from pose_jax.models.resample import (
   max_pool,
   max_pool_2x2,
   mean_pool,
+  upsample_back,
   upsample_nearest,
 )
 
@@ -86,6 +87,31 @@ def test_types_are_kept():
 def test_odd_maps_are_refused(hw):
   with pytest.raises(ValueError, match="even sides to be halved, got"):
     max_pool_2x2(jnp.ones((1, *hw, 1)))
+
+
+@pytest.mark.parametrize("hw", [(4, 3), (5, 6), (7, 9), (2, 2)])
+def test_odd_maps_are_halved_and_enlarged_as_torch_does(hw):
+  x = jnp.asarray(_random(0, 2, *hw, 3))
+  y = max_pool_2x2(x, drops_odd=True)
+  np.testing.assert_array_equal(y, _window_maximum(x))
+  rows, columns = (np.arange(n) * (n // 2) // n for n in hw)
+
+  def nearest(y):
+    return y[:, rows][:, :, columns]
+
+  weight = _random(1, *x.shape)
+  ours, wanted = (
+    jax.value_and_grad(lambda y, up=up: (up(y) * weight).sum())(y)
+    for up in (lambda y: upsample_back(y, hw), nearest)
+  )
+  np.testing.assert_array_equal(upsample_back(y, hw), nearest(y))
+  np.testing.assert_allclose(ours[1], wanted[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("hw", [(3, 4), (6, 6), (4, 8)])
+def test_maps_go_back_to_a_size_that_was_halved(hw):
+  with pytest.raises(ValueError, match=r"\(2, 3\) is not what halving"):
+    upsample_back(jnp.ones((1, 2, 3, 1)), hw)
 
 
 def test_max_pool_ignores_its_border_even_below_zero():
