@@ -196,7 +196,8 @@ def test_networks_are_those_of_the_rows():
     ("mpii_hourglass2_256x256", 2),
     ("paper002/mpii_hourglass", 8),
   ):
-    assert module(name).get_config().model.num_stacks == stacks
+    model = module(name).get_config().model
+    assert (model.num_stacks, model.depth) == (stacks, 4)
 
 
 def test_plug_ins_are_where_variants_say():
