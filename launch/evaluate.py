@@ -31,6 +31,7 @@ from launch.measure import (
   make_evaluator,
   make_settings,
   measured_on,
+  weights_in_words,
 )
 from launch.mistakes import ConfigError, suggest, wanted_folder
 from launch.run_config import read_config
@@ -236,7 +237,11 @@ def _evaluate_checkpoints(
   )
   for step in _steps(checkpoints):
     variables, meta = checkpoints.restore(step, like)
-    found = evaluator.run(parallel.replicate(variables), step=step)
+    found = evaluator.run(
+      parallel.replicate(variables),
+      step=step,
+      weights=weights_in_words(meta.get("start"), step),
+    )
     _show(found, workdir, str(step), experiment, dataset)
     if step >= meta["num_steps"]:
       break

@@ -24,7 +24,7 @@ from pose_jax.data.pipeline import (
   make_batches,
   steps_per_epoch,
 )
-from pose_jax.geometry import Frames
+from pose_jax.geometry import LIFTED_FROM_HM, Frames, compose
 from pose_jax.models import (
   attention_of,
   attention_options,

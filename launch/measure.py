@@ -4,14 +4,19 @@ import dataclasses
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
 import pose_jax
-from launch.experiment import Experiment, colours, make_forward
+from launch.experiment import (
+  Experiment,
+  colours,
+  describe_plug_ins,
+  make_forward,
+)
 from launch.progress import ProgressBar
 from launch.ways import make_plan
 from pose_jax import parallel
@@ -26,8 +31,6 @@ from pose_jax.eval.predict import TestTime, make_predict, scales_of
 from pose_jax.models import (
   attention_of,
   attention_options,
-  plug_in_of,
-  poserenet_options,
   stage_hw,
 )
 from pose_jax.protocol import Protocol
@@ -78,10 +81,25 @@ def make_protocol(
     code_version=code_version(),
     network=config.name,
     attention=attention_options.describe(attention_of(experiment.model)),
-    plug_in=poserenet_options.describe(plug_in_of(experiment.model)),
+    plug_in=describe_plug_ins(experiment),
     crop_hw=tuple(config.data.crop_hw),
     reduced_decoding=config.data.reduced_decoding,
   )
+
+
+def weights_in_words(origin: Mapping[str, Any] | None, step: int) -> str:
+  """A protocol's `weights`, from what a checkpoint's meta has as "start".
+
+  A run that weights were imported to has them, as they are, at step 0.
+  """
+  if origin is None:
+    return ""
+  label = pathlib.PurePath(origin["weights"]).name
+  if ", step " in origin["format"]:  # of a run: its config and step
+    label = f"the run {origin['format']}"
+  text = f"{label}, sha256 {origin['sha256'][:12]}"
+  is_untouched = step == 0 and origin["part"] == "all"
+  return text if is_untouched else f"started from {text}"
 
 
 def _decoded_sigma(experiment: Experiment) -> float:

@@ -36,7 +36,7 @@ from launch.initial_weights import (
   read_initial_weights,
 )
 from launch.learning_rate import describe_learning_rate
-from launch.measure import image_reader, make_evaluator
+from launch.measure import image_reader, make_evaluator, weights_in_words
 from launch.mistakes import wanted_folder
 from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
@@ -147,6 +147,7 @@ def _train(
       training,
       validation,
       num_parameters,
+      origin,
       checkpoints.folder.parent,
       logbook,
     ),
@@ -214,6 +215,7 @@ def _make_evaluate(
   training: Dataset,
   validation: Dataset,
   num_parameters: int,
+  origin: Mapping[str, Any] | None,
   workdir: pathlib.Path,
   logbook: Logbook,
 ) -> Callable[[TrainState, int], Mapping[str, float | None]]:
@@ -226,7 +228,8 @@ def _make_evaluate(
   )
 
   def evaluate(state: TrainState, step: int) -> Mapping[str, float | None]:
-    found = evaluator.run(state.variables, step=step)
+    weights = weights_in_words(origin, step)
+    found = evaluator.run(state.variables, step=step, weights=weights)
     folder = folder_for(workdir / "evaluation", str(step), found)
     if parallel.process()[0] == 0:
       write(

@@ -47,8 +47,10 @@ class Protocol:
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
     attention: which the network has, in words; "" if none or not known.
-    plug_in: what stands behind its heatmaps, and which of its maps is decoded;
-      "" if nothing does.
+    plug_in: its skeletal heatmaps, what stands behind its heatmaps, and which
+      of its maps is decoded; "" if there is nothing of the kind.
+    weights: the file that they are, or that training started from; "" where
+      it started from random numbers.
     reduced_decoding: whether large photographs were decoded at reduced size.
   Raises:
     ValueError: if two fields contradict each other.
@@ -82,6 +84,7 @@ class Protocol:
   network: str = ""
   attention: str = ""
   plug_in: str = ""
+  weights: str = ""
   crop_hw: tuple[int, int] | None = None
   reduced_decoding: bool | None = None
 
@@ -127,6 +130,7 @@ class Protocol:
       ("NMS", _text(self.nms)),
       ("PCK", self.pck_variant),
       ("step", _text(self.checkpoint_step)),
+      ("weights", self.weights),
       ("parameters", self._parameters_text()),
       ("code", self.code_version or UNKNOWN),
     ]

@@ -29,6 +29,7 @@ FULL = Protocol(
   network="pose_resnet50",
   attention="part crf (kernel 7, 3 steps)",
   plug_in="PoseReNet (mean, se)",
+  weights="started from start.pth, sha256 0123456789ab",
   crop_hw=(256, 192),
 )
 
@@ -53,7 +54,9 @@ def test_dictionary_survives_json():
 def test_attention_and_plug_in_are_rows_where_there_is_any():
   assert ("attention", "part crf (kernel 7, 3 steps)") in FULL.rows()
   assert ("plug-in", "PoseReNet (mean, se)") in FULL.rows()
-  plain = dataclasses.replace(FULL, attention="", plug_in="")
+  assert ("weights", FULL.weights) in FULL.rows()
+  plain = dataclasses.replace(FULL, attention="", plug_in="", weights="")
+  assert "weights" not in plain.describe()
   assert "attention" not in plain.describe()
   assert "plug-in" not in plain.describe()
 

@@ -107,13 +107,14 @@ class Evaluator:
     self._usable_row = self._rows_of_people()
 
   def run(
-    self, variables: Any, *, step: int | None = None
+    self, variables: Any, *, step: int | None = None, weights: str = ""
   ) -> tuple[Evaluation, ...]:
     """Evaluates one set of weights, in the order of `measurements`.
 
     Args:
       variables: handed to predict_fn.
       step: training step of the weights, for the protocol.
+      weights: where they come from, likewise.
     Raises:
       ValueError: if the batches do not hold every box once.
     """
@@ -133,25 +134,32 @@ class Evaluator:
     shown = self._shown(variables, kept)
     seconds["heatmaps to look at"] = time.perf_counter() - start
     found = [
-      self._score(measurement, rows, seconds, step, is_first=i == 0)
+      self._score(
+        dataclasses.replace(
+          measurement,
+          protocol=dataclasses.replace(
+            measurement.protocol, checkpoint_step=step, weights=weights
+          ),
+        ),
+        rows,
+        seconds,
+        is_first=i == 0,
+      )
       for i, measurement in enumerate(self._measurements)
     ]
     found[0] = dataclasses.replace(found[0], **shown)
     return tuple(found)
 
-  def _score(self, measurement, rows, seconds, step, is_first) -> Evaluation:
+  def _score(self, measurement, rows, seconds, is_first) -> Evaluation:
     """One way of measuring, from the keypoints of all."""
     settings = self._settings
     if not is_first:  # the table shows scores alone
       settings = scoring.Settings(pckh_variant=settings.pckh_variant)
     predictions = self._predictions(measurement, rows)
-    protocol = measurement.protocol
-    if step is not None:
-      protocol = dataclasses.replace(protocol, checkpoint_step=step)
     found = score_predictions(
       self._people,
       predictions.to_results(),
-      protocol=protocol,
+      protocol=measurement.protocol,
       metrics=measurement.metrics,
       settings=settings,
       baseline_xy_img=self._baseline_xy_img,

@@ -97,6 +97,13 @@ def test_step_and_pck_variant_enter_the_protocol(make_people):
   assert "ground truth" in result.describe()
 
 
+def test_where_weights_come_from_enters_the_protocol(make_people):
+  measured = make_evaluator(make_people(3))
+  (result,) = measured.run(None, step=0, weights="some.pth")
+  assert result.protocol.checkpoint_step == 0
+  assert "step 0, weights some.pth" in result.describe()
+
+
 def test_progress_counts_people_not_rows(make_people):
   people, seen = make_people(6), []
   run(people, progress=lambda *p: seen.append(p))

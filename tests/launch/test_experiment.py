@@ -91,6 +91,16 @@ def test_a_network_is_told_with_its_attention_and_its_plug_in():
   plain.model.poserenet.aggregation = "sum"
   line = describe_network(make_experiment(plain), 201_000)
   assert line.endswith("part crf (kernel 7, 3 steps), PoseReNet (sum, se)")
+  with plain.unlocked():
+    plug_in = plain.model.poserenet
+    plain.model = ConfigDict(
+      dict(name="hrnet", width=8, skeletal=True, poserenet=plug_in)
+    )
+  line = describe_network(make_experiment(plain), 201_000)
+  assert line == (
+    "hrnet: 0.20 M parameters, skeletal heatmaps (16 links), PoseReNet (sum, "
+    "se)"
+  )
   # A module without attention of its own.
   assert describe_network(experiment(), 0) == "pose_resnet: 0.00 M parameters"
 

@@ -8,7 +8,7 @@ import pytest
 
 from launch.check import check_config
 from launch.experiment import make_experiment, open_part
-from launch.measure import make_protocol
+from launch.measure import make_protocol, weights_in_words
 from launch.ways import make_plan
 from pose_jax.eval.predictions import NOBODY
 
@@ -143,3 +143,20 @@ def test_the_networks_attention_is_in_the_protocol(pictures, tmp_path):
   config.model.poserenet.update(aggregation="mean", decode="lifted")
   protocol = make_protocol(make_experiment(config), dataset, 7)
   assert protocol.plug_in == "PoseReNet (mean, se, decode=lifted)"
+
+
+def test_a_protocol_names_the_weights_that_a_run_began_with():
+  origin = {
+    "weights": "some/folder/net.pth",
+    "format": "zip",
+    "part": "all",
+    "sha256": "0123456789abcdef",
+  }
+  known = "net.pth, sha256 0123456789ab"
+  assert weights_in_words(origin, 0) == known
+  assert weights_in_words(origin, 5) == f"started from {known}"
+  of_run = origin | {"weights": "w/checkpoints/7", "format": "mine, step 7"}
+  assert weights_in_words(of_run, 5) == (
+    "started from the run mine, step 7, sha256 0123456789ab"
+  )
+  assert weights_in_words(None, 5) == ""
