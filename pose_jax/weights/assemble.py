@@ -138,7 +138,8 @@ def from_torch(
   Args:
     shapes: which ours must have.
   Raises:
-    WeightsError: naming the tensor that has another shape, or no numbers.
+    WeightsError: naming the tensor that has another shape, or numbers that
+      none of a trained network are.
   """
   flat = {}
   for name, (path, tensor) in tensors_of(rows).items():
@@ -154,11 +155,17 @@ def from_torch(
         f"{name} holds {array.dtype}, wanted floating-point numbers: "
         "quantised weights must be written out in full first"
       )
-    array = array.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinity then, which is told
+      array = array.astype(np.float32)
     if not np.isfinite(array).all():
       raise WeightsError(
-        f"{name} holds NaN or infinity: the file is of a training that failed, "
-        "or damaged; take another checkpoint"
+        f"{name} holds NaN, infinity or numbers too large for float32: the "
+        "file is of a training that failed, or damaged; take another checkpoint"
+      )
+    if tensor.name == "var" and (array < 0).any():
+      raise WeightsError(
+        f"{name} holds negative numbers, while it is a variance: the file is "
+        "damaged, or its tensors have each other's names; take another"
       )
     flat[path] = np.ascontiguousarray(array.transpose(tensor.axes))
   return flat

@@ -34,10 +34,10 @@ def config_of(weights="", part="backbone", **model):
 
 
 def random_variables(config, seed):
-  """As `init_variables` has them, but for their values."""
+  """As `init_variables` has them, but for their values, none negative."""
   experiment, rng = make_experiment(config), np.random.default_rng(seed)
   return jax.tree.map(
-    lambda s: rng.standard_normal(s.shape).astype(s.dtype),
+    lambda s: abs(rng.standard_normal(s.shape)).astype(s.dtype),
     abstract_variables(experiment.model, (64, 64)),
   )
 

@@ -37,11 +37,15 @@ def golden_state(folder, name):
 
 
 def random_variables(model, num_keypoints=5, seed=0):
+  """Normal numbers; variances are not negative."""
   network = build(model, num_keypoints)
   side = network.crop_step
   images = jax.ShapeDtypeStruct((1, side, side, 3), "float32")
   shapes = jax.eval_shape(network.init, jax.random.key(0), images)
   rng = np.random.default_rng(seed)
-  return jax.tree.map(
-    lambda s: rng.standard_normal(s.shape).astype(np.float32), shapes
-  )
+
+  def drawn(path, shape):
+    numbers = rng.standard_normal(shape.shape).astype(np.float32)
+    return abs(numbers) if path[-1].key == "var" else numbers
+
+  return jax.tree_util.tree_map_with_path(drawn, shapes)

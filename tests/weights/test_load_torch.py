@@ -35,6 +35,7 @@ def _state_dict(config, num_keypoints=17):
   def add_norm(name, size):
     for part in ("weight", "bias", "running_mean", "running_var"):
       add(f"{name}.{part}", size)
+    tensors[f"{name}.running_var"] **= 2
     tensors[f"{name}.num_batches_tracked"] = np.zeros((), np.int64)
 
   add("conv1.weight", width, 3, 7, 7)

@@ -195,10 +195,16 @@ def test_a_wrong_config_is_answered_with_what_the_file_holds():
 
 @pytest.mark.parametrize(
   ("value", "said"),
-  [(np.nan, "holds NaN or infinity"), (np.inf, "holds NaN or infinity")],
+  [
+    (np.nan, "holds NaN, infinity or"),
+    (np.inf, "holds NaN, infinity or"),
+    (1e39, "holds .* numbers too large for float32"),
+    (-1e-9, "holds negative numbers, while it is a variance"),
+  ],
 )
 def test_numbers_that_are_none_are_refused(value, said):
   tensors = tiny("pose_resnet")
+  tensors["bn1.running_var"] = tensors["bn1.running_var"].astype(np.float64)
   tensors["bn1.running_var"][2] = value
   with pytest.raises(WeightsError, match=f"bn1.running_var {said}"):
     load(tensors, {"name": "pose_resnet", **TINY["pose_resnet"]})
