@@ -24,7 +24,7 @@ from pose_jax.data.pipeline import (
   make_batches,
   steps_per_epoch,
 )
-from pose_jax.geometry import LIFTED_FROM_HM, Frames, compose
+from pose_jax.geometry import Frames
 from pose_jax.models import (
   attention_of,
   attention_options,
@@ -110,14 +110,23 @@ def describe(dataset: Dataset, *, with_boxes: bool = True) -> str:
 
 
 def describe_network(experiment: Experiment, num_parameters: int) -> str:
-  """Name, size, attention and plug-in of the network, on a line."""
+  """Name, size, attention and plug-ins of the network, on a line."""
   attention = attention_options.describe(attention_of(experiment.model))
-  plug_in = poserenet_options.describe(plug_in_of(experiment.model))
+  plug_ins = describe_plug_ins(experiment)
   return (
     f"{experiment.config.model.name}: {num_parameters / 1e6:.2f} M parameters"
     + (f", attention: {attention}" if attention else "")
-    + (f", {plug_in}" if plug_in else "")
+    + (f", {plug_ins}" if plug_ins else "")
   )
+
+
+def describe_plug_ins(experiment: Experiment) -> str:
+  """What the network has in it and behind it; "" if nothing."""
+  links, parts = experiment.skeleton.links, []
+  if experiment.config.model.get("skeletal", False):
+    parts.append(f"skeletal heatmaps ({len(links)} links)")
+  behind = poserenet_options.describe(plug_in_of(experiment.model))
+  return ", ".join([*parts, *([behind] if behind else [])])
 
 
 def fingerprint(people: People) -> str:
