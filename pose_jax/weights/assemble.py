@@ -6,6 +6,7 @@ say which tensor is which array (`tables.py`); nothing else knows of both.
 
 import collections
 import inspect
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pose_jax.models import MODELS, build
+from pose_jax.weights.file_bytes import listed
 from pose_jax.weights.names import KINDS, UNUSED, Row, Tensor
 
 Path = tuple[str, ...]
@@ -25,6 +27,7 @@ Tree = dict[str, Any]
 _WRAPPERS = ("module.", "backbone.", "keypoint_head.", "head.")
 # What no published network has; without it the other paths are the same.
 _PLUG_INS = ("attention", "skeletal", "poserenet")
+_MOST_GROUPS = 12  # modules that a message lists
 
 
 class WeightsError(ValueError):
@@ -97,9 +100,10 @@ def cleaned(tensors: Mapping[str, Any]) -> dict[str, Any]:
     if short.rsplit(".", 1)[-1] in UNUSED:
       continue
     if short in found:
+      names = f"{listed([short], 1)}, the second {listed([name], 1)}"
       raise WeightsError(
-        f"two tensors are called {short}, the second {name}: these are the "
-        "weights of two networks; leave one of them out of the file"
+        f"two tensors are called {names}: these are the weights of two "
+        "networks; leave one of them out of the file"
       )
     found[short] = value
   return found
@@ -190,13 +194,17 @@ def to_torch(flat: Mapping[Path, Any], rows: Iterable[Row]) -> dict:
 
 
 def named(names: Iterable[str], most: int = 5) -> str:
-  """A few names and how many more there are."""
-  names = sorted(names)
-  more = f" and {len(names) - most} more" if len(names) > most else ""
-  return ", ".join(names[:most]) + more
+  """The first few names in order and how many more there are."""
+  return listed(sorted(names), most)
 
 
 def grouped(names: Iterable[str], separator: str) -> str:
-  """The modules that names begin with, in order, each with its count."""
+  """The first modules that names begin with, each with its count."""
   counts = collections.Counter(name.split(separator)[0] for name in names)
-  return ", ".join(f"{name} ({count})" for name, count in counts.items())
+  texts = [
+    f"{listed([name], 1)} ({count})"
+    for name, count in itertools.islice(counts.items(), _MOST_GROUPS)
+  ]
+  if len(counts) > _MOST_GROUPS:
+    texts.append(f"and {len(counts) - _MOST_GROUPS} more modules")
+  return ", ".join(texts)

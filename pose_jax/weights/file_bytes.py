@@ -6,6 +6,8 @@ size is known to be in the file.
 """
 
 import io
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,31 @@ def check_total(total: int, size: int) -> None:
       f"holds tensors of {total} bytes together in a file of {size}: they "
       "share the same numbers more often than weights do"
     )
+
+
+def listed(names: Iterable[Any], most: int, length: int = 80) -> str:
+  """A few names from a file and how many more there are.
+
+  Plain ones stand as they are, others as `shown` has them.
+  """
+  names = list(names)
+  texts = [
+    name
+    if isinstance(name, str) and re.fullmatch(rf"[\w./-]{{1,{length}}}", name)
+    else shown(name, length)
+    for name in names[:most]
+  ]
+  more = f" and {len(names) - most} more" if len(names) > most else ""
+  return ", ".join(texts) + more
+
+
+def is_text(text: str) -> bool:
+  """Whether it can be printed and written: it has no half of a surrogate."""
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    return False
+  return True
 
 
 def shown(text: Any, most: int = 80) -> str:

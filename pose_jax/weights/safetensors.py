@@ -22,6 +22,7 @@ from pose_jax.weights.file_bytes import (
   TorchFileError,
   check_shape,
   cut_short,
+  is_text,
   read_raw,
   shown,
   take,
@@ -67,7 +68,7 @@ def write(
       raise ValueError("metadata of safetensors must map texts to texts")
     header[_METADATA] = dict(metadata)
   for name, array in tensors.items():
-    if type(name) is not str or name == _METADATA:
+    if type(name) is not str or name == _METADATA or not is_text(name):
       raise ValueError(f"a tensor cannot be named {name!r}")
     if array.dtype.newbyteorder("=") not in codes:
       raise ValueError(
@@ -188,6 +189,11 @@ def _no_duplicates(pairs):
   for name, value in pairs:
     if name in found:
       raise TorchFileError(f"has the key {shown(name)} twice in its header")
+    for text in (name, value):
+      if isinstance(text, str) and not is_text(text):
+        raise TorchFileError(
+          f"is damaged: {shown(text)} in its header is no Unicode text"
+        )
     found[name] = value
   return found
 

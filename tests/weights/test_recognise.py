@@ -184,6 +184,20 @@ def test_two_networks_in_one_file_are_refused():
     recognise(tensors)
 
 
+def test_names_of_a_file_are_told_short_and_on_one_line():
+  long, odd = "layer1." + "x" * 500, "layer1.\n\x1b[2J"
+  known = recognise(tiny("pose_resnet") | {long: 0.0, odd: 0.0})
+  said = known.problems()
+  assert len(said) < 200 and said.isprintable()
+  assert r"'layer1.\n\x1b[2J'" in said and "xxx...'" in said
+  with pytest.raises(WeightsError, match=r"two tensors are called '\\n', the "):
+    recognise({"\n": 0.0, "module.\n": 0.0})
+  modules = {f"{n}\n.bias": 0.0 for n in range(40)}
+  said = recognise(classifier_of("pose_resnet") | modules).describe()
+  assert r"beside it fc (2), '0\n' (1), '1\n' (1), " in said
+  assert said.endswith("(1), and 29 more modules") and said.isprintable()
+
+
 def test_a_wrong_config_is_answered_with_what_the_file_holds():
   with pytest.raises(
     WeightsError, match=r"; the file holds pose_resnet \(depth 18, .*\), 5 key"

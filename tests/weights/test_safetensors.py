@@ -90,6 +90,7 @@ def test_views_and_foreign_byte_orders_are_written_in_order(tmp_path):
     ({"w": np.array([None])}, None, "object, which safetensors lacks"),
     ({"__metadata__": np.zeros(2)}, None, "cannot be named"),
     ({3: np.zeros(2)}, None, "cannot be named 3"),
+    ({"\ud800": np.zeros(2)}, None, r"cannot be named '\\ud800'"),
     ({"w": np.zeros(2)}, {"step": 3}, "must map texts to texts"),
   ],
 )
@@ -111,6 +112,11 @@ BAD = {
   "overlap": (
     {"a": ENTRY, "b": {**TWO, "data_offsets": [4, 8]}},
     "begins at 4",
+  ),
+  "surrogate": ({"a\ud800": ENTRY}, r"'a\\ud800' in its header is no Unicode"),
+  "metadata surrogate": (
+    {"__metadata__": {"a": "\udfff"}},
+    r"'\\udfff' in its header is no Unicode",
   ),
   "late": (changed(data_offsets=[1, 9]), "begins at 1, wanted 0"),
   "rest": ({"a": TWO}, "4 bytes follow its last tensor"),

@@ -154,6 +154,7 @@ FORBIDDEN = {
   "huge number": (b"\x8b" + struct.pack("<i", 2**30), "cut short or damaged"),
   "long number": (b"\x8a\xff" + b"\1" * 255, "whole number of 255 bytes"),
   "no utf-8": (b"X\x01\0\0\0\xff", "no UTF-8"),
+  "surrogate": (b"X\x03\0\0\0\xed\xa0\x80", "no UTF-8"),
   "long name": (b"c" + b"a" * 300 + b"\nb\n", "has no end"),
   "old protocol": (b"\x80\x01", "protocol 1, wanted 2 to 5"),
   "unknown memo": (b"j" + struct.pack("<I", 7), "recalls what it never kept"),

@@ -126,6 +126,14 @@ def test_every_dtype_is_swapped(tmp_path):
     np.testing.assert_array_equal(tensors[name], array, err_msg=name)
 
 
+def test_half_a_surrogate_is_no_name_of_a_member(tmp_path):
+  path = zip_file(tmp_path / "w.pth", STATE_DICT, extra=[("a/\u20ac", b"")])
+  content = path.read_bytes()
+  assert content.count("\u20ac".encode()) == 2
+  path.write_bytes(content.replace("\u20ac".encode(), b"\xed\xa0\x80"))
+  refuses(path, "its zip directory cannot be read")
+
+
 def test_encrypted_members_are_refused(tmp_path):
   path = zip_file(tmp_path / "w.pth", STATE_DICT)
   content = bytearray(path.read_bytes())
