@@ -24,7 +24,7 @@ from pose_jax.data.pipeline import (
   make_batches,
   steps_per_epoch,
 )
-from pose_jax.geometry import Frames
+from pose_jax.geometry import LIFTED_FROM_HM, Frames, compose
 from pose_jax.models import (
   attention_of,
   attention_options,
@@ -234,17 +234,19 @@ def make_target(experiment: Experiment) -> TargetRule:
   """How the config's keypoints become target maps, of whatever kind."""
   loss, frames = experiment.config.loss, experiment.frames
   # Not those of `frames`, which are the maps that are decoded.
-  height, width = stage_hw(experiment.model, frames.crop_hw)
-  lifted = dataclasses.replace(frames, map_hw=(2 * height, 2 * width))
+  size_hw = stage_hw(experiment.model, frames.crop_hw)
+  hm_from_crop = dataclasses.replace(frames, map_hw=size_hw).hm_from_crop
+  # What is not decoded lies where its 2x2 mean meets the stages' pixels.
+  lifted_from_crop = compose(LIFTED_FROM_HM, hm_from_crop)
+  if plug_in_of(experiment.model).decode == "lifted":
+    lifted_from_crop = frames.hm_from_crop
   return TargetRule(
-    hm_from_crop=dataclasses.replace(
-      frames, map_hw=(height, width)
-    ).hm_from_crop,
-    map_hw=(height, width),
+    hm_from_crop=hm_from_crop,
+    map_hw=size_hw,
     sigma_hm=loss.sigma_hm,
     unbiased=loss.unbiased,
     scale=loss.target_scale,
-    lifted_from_crop=lifted.hm_from_crop,
+    lifted_from_crop=lifted_from_crop,
     pairs=tuple((link.start, link.end) for link in experiment.skeleton.links),
     link_sigma_hm=loss.link_sigma_hm,
   )

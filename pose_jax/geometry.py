@@ -29,6 +29,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 ALIGNMENTS = ("corner", "unit", "udp")
+# From a heatmap to one of twice its size whose 2x2 cells lie on its pixels.
+LIFTED_FROM_HM = np.array([[2, 0, 0.5], [0, 2, 0.5]])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,10 +14,13 @@ have K channels and, D, start as torch's do. D: heatmaps pass the channel and
 the identity branch in float32, as they leave a network's head; `dtype` is what
 the lifting branch, which has most of the multiply-adds, computes in.
 
-D: the 2x2 mean of the lifted map lies on the base's pixels only if pixel x of
-the base is 2x + 0.5 of the lifted map. Targets made for a map of twice the size
-by the rule `corner` have it at 2x: the mean is then a quarter pixel off, which
-the other branches learn to make up for.
+D: the transposed convolution and the 2x2 mean put pixel x of the base at
+2x + 1/2 of the lifted map. There the lifted map's targets lie where the
+aggregate is decoded (`geometry.LIFTED_FROM_HM`). Where the lifted map is
+decoded they lie as in any heatmap of its size: by the alignment "corner" at 2x,
+by "unit" and "udp" a scale apart, so that its mean is off by a quarter of
+the base's pixels, at opposite borders to opposite sides. The other branches can
+make up for the former.
 """
 
 import math

@@ -33,7 +33,8 @@ class TargetRule:
     scale: height of a target's peak. The network learns maps of this height,
       which whoever decodes them divides by it.
     lifted_from_crop: [2, 3], to heatmaps of twice the size; None for networks
-      without lifted maps.
+      without lifted maps. From `Frames` of that size where these are decoded;
+      else behind `geometry.LIFTED_FROM_HM`.
     pairs: keypoints that the links join; () for networks without links.
     link_sigma_hm: a link's deviation, pixels of the stages' heatmaps.
   """

@@ -42,18 +42,20 @@ def plugged(decode, alignment="corner", skeletal=True):
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
 @pytest.mark.parametrize("decode", ["aggregate", "lifted"])
 def test_targets_lie_on_the_stages_whatever_is_decoded(decode, alignment):
-  """Both corners of the crop, by the frames of maps of either size."""
+  """By the frames of what is decoded; the lifted map's cells on the stages'."""
   drawn = plugged(decode, alignment)
   target, (height, width) = make_target(drawn), (32, 24)  # of 128 x 96
   lift = 2 if decode == "lifted" else 1
   assert drawn.frames.map_hw == (lift * height, lift * width)
   assert target.map_hw == (height, width)
-  for matrix, size in (
-    (target.hm_from_crop, (height, width)),
-    (target.lifted_from_crop, (2 * height, 2 * width)),
-  ):
-    frames = Frames((128, 96), size, alignment)
-    np.testing.assert_array_equal(matrix, frames.hm_from_crop)
+  small, large = (
+    Frames((128, 96), (n * height, n * width), alignment).hm_from_crop
+    for n in (1, 2)
+  )
+  np.testing.assert_array_equal(target.hm_from_crop, small)
+  if decode == "aggregate":
+    large = 2 * small + [[0, 0, 0.5], [0, 0, 0.5]]
+  np.testing.assert_allclose(target.lifted_from_crop, large, rtol=1e-12)
 
 
 @pytest.mark.parametrize("decode", ["aggregate", "lifted"])

@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 
 from pose_jax.codec import decode, targets
+from pose_jax.geometry import (
+  LIFTED_FROM_HM,
+  Frames,
+  compose,
+  invert,
+  transform,
+)
 from pose_jax.models.cost import count_multiply_adds, count_parameters
 from pose_jax.models.poserenet import Refinement
 from pose_jax.models.poserenet_options import PoseReNetOptions
@@ -186,13 +193,33 @@ def test_bfloat16_is_of_the_lifting_branch_alone():
   np.testing.assert_allclose(aggregate, maps, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-  ("shift", "offset"), [(0.0, -0.25), (0.5, 0.0)], ids=["corner", "half"]
-)
-def test_a_lifted_map_averaged_lies_where_its_module_says(shift, offset):
-  at = jnp.float32([[[9.0, 12.0]]])
+def _off_at(lifted_from_hm, at):
+  """Where a target's 2x2 mean is found, less where the point is."""
+  at = jnp.float32([[at]])
   lifted, _ = targets.gaussian(
-    2 * at + shift, jnp.ones((1, 1)), map_hw=(48, 36), sigma=4.0, unbiased=True
+    jnp.float32(transform(at, lifted_from_hm[None])),
+    jnp.ones((1, 1)),
+    map_hw=(96, 72),
+    sigma=4.0,
+    unbiased=True,
   )
   found, _ = decode.dark(mean_pool(lifted, 2), blur_kernel=1)
-  np.testing.assert_allclose(found - at, offset, atol=0.01)
+  return np.asarray(found - at)[0, 0]
+
+
+@pytest.mark.parametrize("at", [(8.0, 8.0), (27.0, 39.0), (17.5, 23.5)])
+def test_a_lifted_map_averaged_lies_where_its_module_says(at):
+  """On the base's pixels; by frames of its own size it would not."""
+  np.testing.assert_allclose(_off_at(LIFTED_FROM_HM, at), 0.0, atol=0.01)
+  from_centre = np.array(at) - (17.5, 23.5)
+  for alignment, off in (
+    ("corner", np.full(2, -0.25)),
+    ("unit", from_centre / (2 * 35)),  # borders are 17.5 away: -1/4 and 1/4
+    ("udp", from_centre / (2 * np.array([35, 47]))),
+  ):
+    small, large = (
+      Frames((192, 144), map_hw, alignment).hm_from_crop
+      for map_hw in ((48, 36), (96, 72))
+    )
+    found = _off_at(compose(large, invert(small)), at)
+    np.testing.assert_allclose(found, off, atol=0.01)
