@@ -1,12 +1,14 @@
 """Which debug runs stand for all configs: those that differ in kind.
 
 Two configs are of one kind if, shrunk by `base.shrink`, both have the same
-network, alignment and loss, but for how large a number of the loss is (none is
-0 in one alone). So a debug run of one says what one of the other would.
+network, alignment, order of colours and loss, but for how large a number of the
+loss is (none is 0 in one alone). So a debug run of one says what one of the
+other would.
 
-Runs are those of all files; a variant has one too where it brings a value that
-no run has had. What is left are variants that combine values which runs have
-had; their steps are traced without being run.
+A run takes half a minute, so few are chosen, which among them have all that
+decides which code a command runs: each network alone and with each of its
+plug-ins, each kind of attention, alignment, loss, target, order. What is left
+combines parts that runs have had; its steps are traced without being run.
 """
 
 import functools
@@ -54,6 +56,7 @@ def values(config):
   """ "section.key" -> value, of all that makes a config's kind."""
   found = {
     "alignment": config.data.alignment,
+    "channel_order": config.data.channel_order,
     **_flat(config.model.to_dict(), "model"),
   }
   for key, value in config.loss.items():
@@ -73,17 +76,38 @@ def _flat(tree, path):
   return {key: value for item in items for key, value in item.items()}
 
 
+def parts(config):
+  """What decides which code a command runs for a config."""
+  model, data = config.model, config.data
+  places = ("holistic", "refined", "part")
+  kinds = {model.attention[place] for place in places} - {"none"}
+  plug_ins = {
+    "attention": bool(kinds),
+    "poserenet": model.poserenet.aggregation != "none",
+    "skeletal": model.get("skeletal", False),
+    "background": model.get("with_background", False),
+    "hru": model.get("skip") == "hru",
+  }
+  plug_ins["none"] = not any(plug_ins.values())
+  return {
+    ("network", model.name),
+    *(("plug-in", model.name, name) for name, has in plug_ins.items() if has),
+    *(("attention", kind) for kind in kinds),
+    *(("alignment", data.alignment), ("order", data.channel_order)),
+    *(("loss", config.loss.name), ("unbiased", config.loss.unbiased)),
+  }
+
+
 @functools.cache
 def to_run():
-  """(file, variant) of the runs that stand for all."""
-  kinds, seen, chosen = set(), set(), []
-  for name, variant in all_variants():
-    config = shrunk(name, variant)
-    new = {json.dumps(item) for item in values(config).items()} - seen
-    if kind(config) not in kinds and (not variant or new):
-      chosen.append((name, variant))
-      kinds.add(kind(config))
-      seen |= new
+  """(file, variant) of runs that have all parts, each some that are new."""
+  left = {one: parts(shrunk(*one)) for one in all_variants()}
+  chosen = []
+  while any(left.values()):
+    best = max(left, key=lambda one: len(left[one]))  # of equals the first
+    chosen.append(best)
+    had = left[best].copy()
+    left = {one: some - had for one, some in left.items()}
   return chosen
 
 
