@@ -297,6 +297,11 @@ def finish(config: ConfigDict, variant: str, variants: tuple[str, ...] = ()):
     raise ValueError(
       f"{config.name} has no variant {variant!r}; it has "
       f"{', '.join(v for v in known if v)}"
+      + (
+        ", one at a time: debug stands instead of the others"
+        if ":" in variant
+        else ""
+      )
     )
   if variant == "debug":
     shrink(config)
@@ -329,6 +334,8 @@ def shrink(config: ConfigDict) -> None:
     if option in config.model:
       config.model[option] = shrunk(config.model[option])
   config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
+  if config.schedule.name == "step":
+    config.schedule.boundaries_steps = (1,)
   config.checkpoint.every_steps = 1
   config.eval.update(every_steps=0, batch_size=4)
   if "pckh" in config.eval.metrics:  # drawn people have no head boxes

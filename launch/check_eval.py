@@ -23,6 +23,12 @@ _IS_ALIKE = {  # what eval.sweep's values must be
   "boxes": lambda value: isinstance(value, str),
 }
 
+_DECODER_KEYS = {  # what a decoder's mistakes are about
+  "dark": "blur_kernel",
+  "weighted": "weighted_n",
+  ("weighted", "window"): "weighted_window",  # by their first word
+}
+
 
 def eval_mistakes(
   config: ConfigDict, skeleton: Skeleton, *, is_training: bool = True
@@ -53,10 +59,13 @@ def eval_mistakes(
   yield from mistakes
   if mistakes:
     return
-  try:
-    _decoded(config, skeleton)
-  except ValueError as error:
-    yield f"eval.decoder: {error}"
+  for name in (settings.decoder, *settings.sweep.decoder):
+    try:
+      _decode(config, skeleton, name)
+    except ValueError as error:
+      word = str(error).split()[0]
+      key = _DECODER_KEYS.get((name, word)) or _DECODER_KEYS.get(name)
+      yield f"eval.{key or 'decoder'}: {error}"
 
 
 def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
@@ -120,12 +129,11 @@ def metrics_in(metrics: Sequence[str], boxes: str) -> tuple[str, ...]:
   return tuple(m for m in metrics if m in OF_ANYBODY or is_of_people(boxes))
 
 
-def _decoded(config: ConfigDict, skeleton: Skeleton) -> None:
+def _decode(config: ConfigDict, skeleton: Skeleton, name: str) -> None:
   """Decodes maps of the config's size, without computing anything."""
   hw = map_hw(config.model, tuple(config.data.crop_hw))
   maps = jax.ShapeDtypeStruct((1, *hw, skeleton.num_keypoints), "float32")
-  for name in (config.eval.decoder, *config.eval.sweep.decoder):
-    jax.eval_shape(make_decoder(config.eval, name), maps)
+  jax.eval_shape(make_decoder(config.eval, name), maps)
 
 
 def make_decoder(settings: ConfigDict, name: str) -> Callable:

@@ -5,6 +5,7 @@ the run with one sentence and exit status 2. Everything else is a bug of ours
 and shows its traceback.
 """
 
+import inspect
 import pathlib
 import re
 import sys
@@ -25,6 +26,7 @@ from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
 from pose_jax.eval.results import MetricError, ResultsError
+from pose_jax.models import MODELS
 from pose_jax.skeleton_file import SkeletonError
 from pose_jax.train.checkpoint import CheckpointError
 from pose_jax.train.loop import NonFiniteLossError
@@ -124,6 +126,13 @@ def key_error(said: str, argv: Sequence[str], config: ConfigDict | None) -> str:
     if key and f"key {key[1]!r}; {ALL_KEYS}" in said and model is not None:
       name = model.get("name")
       known = ", ".join(model)
+      others = [
+        other
+        for other, factory in MODELS.items()
+        if key[1] in inspect.signature(factory).parameters
+      ]
+      if others and name not in others:
+        known += f" ({key[1]} is an option of {', '.join(others)})"
       return said.replace(
         ALL_KEYS,
         f"the section of network {name!r} has {known}, which "

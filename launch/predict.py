@@ -96,7 +96,9 @@ def main() -> None:
     raise ConfigError(
       f"--attention: the network of {workdir} has no attention to look at; "
       "leave the flag out, or train one that has, for example with "
-      "--config.model.attention.holistic=crf"
+      "--config.model.attention.holistic=crf, or with maps that are shown "
+      "likewise: --config.model.poserenet.aggregation=mean, or an hrnet with "
+      "--config.model.skeletal=True"
     )
   pictures = _pictures(experiment)
   variables, step = _restored(workdir, experiment.config, like)

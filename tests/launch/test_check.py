@@ -219,10 +219,27 @@ def test_mistakes_are_named_with_what_would_be_right(path, value, sentence):
   assert path.split(".")[0] in str(caught.value)
 
 
-def test_a_decoder_that_does_not_fit_the_map_is_refused_at_once():
+@pytest.mark.parametrize(
+  ("settings", "sentence"),
+  [
+    ({"decoder": "weighted", "weighted_n": 10_000}, "eval.weighted_n: n is"),
+    (
+      {"decoder": "weighted", "weighted_window": 4},
+      "eval.weighted_window: window must be odd",
+    ),
+    ({"decoder": "dark", "blur_kernel": 4}, "eval.blur_kernel: a blur kernel"),
+    (
+      {"sweep": {"decoder": ("dark",)}, "decoder": "argmax", "blur_kernel": 4},
+      "eval.blur_kernel: a blur kernel",
+    ),
+  ],
+)
+def test_a_decoder_that_does_not_fit_the_map_is_refused_at_once(
+  settings, sentence
+):
   config = drawn()
-  config.eval.update(decoder="weighted", weighted_n=10_000)
-  with pytest.raises(ConfigError, match="eval.decoder: "):
+  config.eval.update(settings)
+  with pytest.raises(ConfigError, match=sentence):
     check_config(config)
 
 

@@ -169,3 +169,12 @@ def test_a_file_is_no_folder(tmp_path):
       wanted_folder("workdir", str(tmp_path / below))
   new = tmp_path / "a" / "b"
   assert wanted_folder("workdir", str(new)) == new and not new.exists()
+
+
+def test_of_two_variants_it_is_said_that_one_is_had_at_a_time(tmp_path):
+  path = tmp_path / "mine.py"
+  text = START + "  c.name = 'mine'\n  return base.finish(c, variant)"
+  assert said_of(path, text, ":dark:debug") == (
+    "FILE: mine has no variant 'dark:debug'; it has debug, one at a time: "
+    "debug stands instead of the others"
+  )

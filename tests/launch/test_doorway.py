@@ -99,6 +99,17 @@ def test_a_networks_own_keys_are_named(flag):
     "there is no key 'x'; the section of network 'hourglass' has name, "
     "num_stacks, which pose_jax/models/hourglass.py explains (make_hourglass)"
   )
+  near = "there is no key 'skeletal'; {}"
+  config_of_resnet = ConfigDict(dict(model=dict(name="pose_resnet", depth=50)))
+  told = key_error(
+    near.format(ALL_KEYS), ["--config.model.skeletal=True"], config_of_resnet
+  )
+  assert told.startswith(
+    near.format(
+      "the section of network 'pose_resnet' has depth, name (skeletal is an "
+      "option of hrnet)"
+    )
+  )
   near = "there is no key 'x'; did you mean y?"
   for other, argv, config_or_none in (
     (near, ["train", flag], config),

@@ -56,3 +56,10 @@ def test_boundaries_of_other_schedules_count_for_nothing(name):
 def test_a_warm_up_longer_than_the_epochs_is_a_mistake_of_the_config():
   with pytest.raises(ConfigError, match="--config.schedule.warmup_steps"):
     make_run_optimizer(config_with(warmup_steps=99), Plan(98, 10, 1))
+
+
+def test_a_debug_run_drops_its_rate_within_its_two_steps():
+  module = importlib.import_module("configs.coco_resnet50_256x192")
+  plan = Plan(2, steps_per_epoch=3, rows_per_process=1)
+  said = describe_learning_rate(module.get_config("debug"), plan)
+  assert said == "learning rate 0.001, x 0.1 at step 1 of 2"

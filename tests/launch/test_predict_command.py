@@ -131,6 +131,7 @@ def test_a_damaged_picture_does_not_end_a_folders_prediction(
     ({"checkpoint": "nowhere"}, "nowhere holds no config.json: --checkpoint"),
     ({"step": "12"}, "--step=12 is not there: it must be latest, best or one"),
     ({"attention": "true"}, "has no attention to look at"),
+    ({"attention": "true"}, "--config.model.poserenet.aggregation=mean"),
     ({"output": "{images}"}, "would be overwritten"),
   ],
 )
