@@ -29,7 +29,8 @@ def export_weights(
       f"--output={output}: the name must end in .safetensors, the format that "
       "is written"
     )
-  if output.exists():
+  place = output.resolve()
+  if place.exists():
     raise ConfigError(f"--output={output} is there already: give another name")
   config = read_config(workdir)
   check_config(config, parts=())
@@ -47,7 +48,7 @@ def export_weights(
     tensors = export(variables, config.model)
   except WeightsError as error:
     raise ConfigError(f"--workdir={workdir}: {error}") from error
-  output.parent.mkdir(parents=True, exist_ok=True)
+  place.parent.mkdir(parents=True, exist_ok=True)
   metadata = {
     "format": "pt",  # what readers expect of tensors in torch's layout
     "network": json.dumps(config.model.to_dict()),
@@ -56,7 +57,7 @@ def export_weights(
     "step": str(step),
     "code": code_version(),
   }
-  safetensors.write(output, tensors, metadata)
+  safetensors.write(place, tensors, metadata)
   return (
     f"{output}: {len(tensors)} tensors of {config.name} at step {step}, "
     f"{count_parameters(variables['params']) / 1e6:.2f} M parameters"

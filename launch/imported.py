@@ -17,9 +17,11 @@ from pose_jax.train.checkpoint import Checkpoints
 from pose_jax.train.logbook import write_json
 from pose_jax.train.state import init_state
 from pose_jax.weights import load, torch_files
-from pose_jax.weights.assemble import Tree, cleaned
+from pose_jax.weights.assemble import Tree, cleaned, plain
+from pose_jax.weights.file_bytes import listed
 from pose_jax.weights.start import known_or_told
 
+_MOST_BESIDE = 12  # names of a file that are listed, and not used
 _STEPS_PER_EPOCH = 10_000  # only shapes of the optimiser's state are wanted
 
 
@@ -45,8 +47,9 @@ def import_weights(
   if not source.is_file():
     what = "a folder" if source.is_dir() else "not there"
     raise ConfigError(f"--source={source} is {what}: wanted a file of weights")
-  if output.exists() and any(output.iterdir()):
-    is_run = (output / "config.json").exists()
+  place = output.resolve()  # "." and ".." have no name of their own
+  if place.exists() and any(place.iterdir()):
+    is_run = (place / "config.json").exists()
     what = "holds a run already" if is_run else "is not empty"
     raise ConfigError(f"--output={output} {what}: give another folder")
   file = torch_files.read(source)
@@ -60,7 +63,7 @@ def import_weights(
     "format": file.format,
     "sha256": file.sha256,
   }
-  _write(output, config, variables, record)
+  _write(place, config, variables, record)
   return _summary(source, file, network, variables, output) + _hint(config)
 
 
@@ -132,16 +135,27 @@ def _why(
       f"{config.name} (config.model's {', '.join(keys)}): "
       + nearest_config.advice(known, config)
     )
-  return (
-    f"{label}: {error}; or start a training of the network as it is with "
-    f"{train} --config.init.part=all"
-  )
+  if _loads(tensors, plain(config.model)):
+    return (
+      f"{label}: {error}; or start a training of the network as it is with "
+      f"{train} --config.init.part=all"
+    )
+  return f"{label}: {error}"
+
+
+def _loads(tensors: dict, model: Tree) -> bool:
+  """Whether weights are those of a plain model section."""
+  try:
+    load(tensors, model)
+  except ValueError:
+    return False
+  return True
 
 
 def _write(
   output: pathlib.Path, config: ConfigDict, variables: Tree, record: dict
 ) -> None:
-  """A run at step 0, beside its place first."""
+  """A run at step 0, beside its place first; `output` is resolved."""
   folder = output.with_name(f".{output.name}.unfinished")
   shutil.rmtree(folder, ignore_errors=True)
   folder.mkdir(parents=True)
@@ -159,9 +173,21 @@ def _write(
     state = init_state({"batch_stats": {}, **variables}, optimizer)
     checkpoints.save(0, state, meta | {"start": record})
     checkpoints.close()
-    folder.replace(output)
+    _move(folder, output)
   finally:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: pathlib.Path, output: pathlib.Path) -> None:
+  """Puts a run where it belongs; an empty folder there stays the same one.
+
+  It may be the one that the user is in. What makes it a run comes last.
+  """
+  if not output.exists():
+    folder.replace(output)
+    return
+  for child in sorted(folder.iterdir(), key=lambda p: p.name == "config.json"):
+    child.replace(output / child.name)
 
 
 def _summary(
@@ -174,7 +200,7 @@ def _summary(
   """What was read, what of it was used, and where it lies."""
   total, used = len(file.tensors), len(cleaned(file.tensors))
   numbers = sum(np.size(value) for value in cleaned(file.tensors).values())
-  beside = ", ".join((*file.others, *file.left_out))
+  beside = listed((*file.others, *file.left_out), _MOST_BESIDE)
   lines = [
     f"{source}: {file.format} format, sha256 {file.sha256}",
     f"network: {network}; "

@@ -102,6 +102,16 @@ def test_a_file_of_torch_becomes_a_run_and_a_file_again(tmp_path, name, form):
   assert [p.name for p in workdir.parent.iterdir()] == ["run"]
 
 
+def test_what_lies_beside_weights_is_listed_short(tmp_path):
+  tensors = read(FILES / "hourglass_legacy.pth").tensors
+  source = tmp_path / "w.safetensors"
+  notes = {"\n" * 200: "", **{f"note{n}": "" for n in range(40)}}
+  safetensors.write(source, tensors, notes)
+  said = import_weights(source, hourglass_config(), tmp_path / "run")
+  assert len(said.splitlines()) == 5 and len(said) < 1500
+  assert "note10 and 29 more\n" in said
+
+
 def golden_state(folder, name):
   with gzip.open(folder / "net_state_dicts.json.gz") as file:
     rows = json.load(file)[name]
@@ -184,6 +194,33 @@ def test_an_output_that_holds_something_is_left_as_it_is(tmp_path):
     import_weights(source, hourglass_config(), tmp_path / "notes")
 
 
+@pytest.mark.parametrize("name", [".", "../here", "run/..", "new/..", "link"])
+def test_an_output_may_have_any_name(tmp_path, monkeypatch, name):
+  here = tmp_path / "here"
+  here.mkdir()
+  monkeypatch.chdir(here)
+  place = here
+  if name == "link":
+    (here / "link").symlink_to(tmp_path / "there")
+    place = tmp_path / "there"
+  source, output = FILES / "hourglass_legacy.pth", pathlib.Path(name)
+  assert f"\n{name}: a run at" in import_weights(
+    source, hourglass_config(), output
+  )
+  assert {"config.json", "checkpoints"} <= {p.name for p in place.iterdir()}
+  assert pathlib.Path.cwd() == here and here.samefile(".")
+  assert restored(place)[2]["step"] == 0
+  assert not list(tmp_path.glob("*.unfinished"))
+  with pytest.raises(ConfigError, match="holds a run already"):
+    import_weights(source, hourglass_config(), output)
+  export_weights(place, pathlib.Path("gone/../back.safetensors"))
+  assert (here / "back.safetensors").is_file()
+  assert not (here / "gone").exists()
+  for wrong in (".", "..", "back.safetensors/.."):
+    with pytest.raises(ConfigError, match="must end in .safetensors"):
+      export_weights(place, pathlib.Path(wrong))
+
+
 def test_nothing_half_written_is_left(tmp_path, monkeypatch):
   monkeypatch.setattr(Checkpoints, "save", lambda *_, **__: 1 / 0)
   source = FILES / "hourglass_legacy.pth"
@@ -251,6 +288,12 @@ def test_a_classifier_and_a_network_with_plug_ins_are_sent_to_training(
     r".*--config.init.weights=.*weights.npz --config.init.part=all$",
   ):
     import_weights(source, config, tmp_path / "run")
+  tensors["bn1.running_var"][0] = np.nan  # now a training would fail alike
+  np.savez(source, **tensors)
+  for model in (config, resnet_config(depth=18, width=8)):
+    with pytest.raises(ConfigError, match="weights.npz: .*") as error:
+      import_weights(source, model, tmp_path / "run")
+    assert "init.part" not in str(error.value)
   heads = ("deconv_layers.", "final_layer.")
   backbone = {k: v for k, v in tensors.items() if not k.startswith(heads)}
   np.savez(source, **backbone, **{"fc.weight": np.zeros((3, 64))})
@@ -275,6 +318,12 @@ def test_an_imported_resnet_says_in_which_order_it_reads_colours(tmp_path):
   red = hourglass_config()  # pytorch-pose's, which reads red first
   said = import_weights(FILES / "hourglass_legacy.pth", red, tmp_path / "hg")
   assert "colours" not in said
+
+
+def test_a_network_that_torch_does_not_have_is_not_sent_to_training(tmp_path):
+  config = hourglass_config(skip="hru")
+  with pytest.raises(ConfigError, match="'residual', got 'hru': set it so$"):
+    import_weights(FILES / "hourglass_legacy.pth", config, tmp_path / "run")
 
 
 def test_what_export_refuses(tmp_path):
