@@ -35,6 +35,7 @@ from launch.measure import (
 )
 from launch.mistakes import ConfigError, suggest, wanted_folder
 from launch.run_config import read_config
+from launch.same_run import other_network
 from launch.worth_a_word import alignment_notes, network_notes
 from pose_jax import parallel, protocol
 from pose_jax.codec.decode import DECODERS
@@ -48,7 +49,7 @@ from pose_jax.eval.evaluation import (
 from pose_jax.eval.predictions import of_people
 from pose_jax.eval.record import folder_for, write
 from pose_jax.models.cost import count_parameters
-from pose_jax.train.checkpoint import Checkpoints
+from pose_jax.train.checkpoint import Checkpoints, MisfitError
 from pose_jax.train.state import abstract_variables
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -236,7 +237,12 @@ def _evaluate_checkpoints(
     training_people=_training_people(experiment, workdir),
   )
   for step in _steps(checkpoints):
-    variables, meta = checkpoints.restore(step, like)
+    try:
+      variables, meta = checkpoints.restore(step, like)
+    except MisfitError as error:
+      if why := trained and other_network(trained, config):
+        raise ConfigError(f"checkpoint {step}: {why}") from error
+      raise
     found = evaluator.run(
       parallel.replicate(variables),
       step=step,

@@ -43,6 +43,30 @@ def check_same_run(saved: ConfigDict, config: ConfigDict, workdir: Any) -> None:
     )
 
 
+def other_network(trained: ConfigDict, config: ConfigDict) -> str:
+  """What makes this config's network another than the run's; "" if nothing.
+
+  "model.depth is 50, the run was trained with 18"
+  """
+  before, now = (
+    _flat(
+      json.loads(c.model.to_json_best_effort()) | {"skeleton": c.data.skeleton}
+    )
+    for c in (trained, config)
+  )
+  section = {"skeleton": "data"}
+  return "; ".join(
+    f"{section.get(key, 'model')}.{key} is {_told(now, key)}, the run was "
+    f"trained with {_told(before, key)}"
+    for key in sorted(before | now)
+    if before.get(key) != now.get(key)
+  )
+
+
+def _told(flat: Mapping[str, Any], key: str) -> str:
+  return repr(flat[key]) if key in flat else "not set"
+
+
 def _check_same_skeleton(
   saved: ConfigDict, config: ConfigDict, workdir: Any
 ) -> None:

@@ -21,6 +21,10 @@ class CheckpointError(ValueError):
   """A checkpoint that is missing or belongs to something else."""
 
 
+class MisfitError(CheckpointError):
+  """A checkpoint of another network than the one that it is read for."""
+
+
 class Checkpoints:
   """The checkpoints of one run.
 
@@ -146,7 +150,8 @@ class Checkpoints:
     they are not read then.
 
     Raises:
-      CheckpointError: if tree, shapes or dtypes are not those of `like`.
+      MisfitError: if tree, shapes or dtypes are not those of `like`.
+      CheckpointError: if it is gone or damaged.
     """
     abstract = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like
@@ -194,7 +199,7 @@ class Checkpoints:
     wrong = [n for n in names if saved.get(n) != wanted.get(n)]
     if wrong:
       name = wrong[0]
-      raise CheckpointError(
+      raise MisfitError(
         f"checkpoint {step} of {self.folder} does not fit this config: "
         f"{name} should be {wanted.get(name, 'absent')}, is "
         f"{saved.get(name, 'absent')} ({len(wrong)} of {len(names)} arrays "

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from launch.check import ConfigError
-from launch.same_run import check_same_run
+from launch.same_run import check_same_run, other_network
 from pose_jax.skeleton_file import SkeletonError
 
 SKELETONS = pathlib.Path(__file__).parents[2] / "configs" / "skeletons"
@@ -54,3 +54,21 @@ def test_a_skeleton_may_move_but_not_change(tmp_path):
   (tmp_path / "moved.toml").unlink()
   with pytest.raises(SkeletonError, match="cannot read .*moved.toml"):
     check_same_run(saved, now, "W")
+
+
+def test_what_makes_a_network_another_is_told_by_its_keys():
+  trained, config = drawn(), drawn()
+  config.eval.decoder = "quarter"
+  assert other_network(trained, config) == ""
+  config.model.depth, config.data.skeleton = 50, "lsp14"
+  config.model.attention.part = "softmax"
+  assert other_network(trained, config) == (
+    "model.attention.part is 'softmax', the run was trained with 'none'; "
+    "model.depth is 50, the run was trained with 18; "
+    "data.skeleton is 'lsp14', the run was trained with 'coco17'"
+  )
+  with trained.unlocked():
+    del trained.model.width
+  assert "model.width is 16, the run was trained with not set" in (
+    other_network(trained, config)
+  )

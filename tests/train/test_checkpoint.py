@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from pose_jax.train.checkpoint import CheckpointError, Checkpoints
+from pose_jax.train.checkpoint import CheckpointError, Checkpoints, MisfitError
 from pose_jax.train.state import TrainState, init_state
 
 
@@ -95,7 +95,7 @@ def test_another_network_is_refused(tmp_path, dense):
   checkpoints = open_in(tmp_path)
   checkpoints.save(1, make_state(1), {})
   checkpoints.wait()
-  with pytest.raises(CheckpointError, match="does not fit this config"):
+  with pytest.raises(MisfitError, match="does not fit this config"):
     checkpoints.restore(1, {"params": {"dense": dense}})
   checkpoints.close()
 
