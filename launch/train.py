@@ -2,7 +2,8 @@
 
     python -m launch.train --config=configs/NAME.py[:variant] --workdir=W
 
-The same command goes on where a run stopped, whatever stopped it.
+The same command goes on where a run stopped, whatever stopped it. All keys:
+configs/base.py. To start from weights: --config.init.weights=FILE.
 """
 
 import json
