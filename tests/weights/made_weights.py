@@ -106,6 +106,28 @@ def pickled(body):
   return b"\x80\x02" + body + b"."
 
 
+def saved(path, tensors, form):
+  """Writes a state dict as torch.save does; form is "zip" or "legacy".
+
+  Arrays are float32 or int64, each in a storage of its own.
+  """
+  kinds = {"float32": "torch.FloatStorage", "int64": "torch.LongStorage"}
+  view = (b"N",) if form == "legacy" else ()
+  pairs, storages = [], {}
+  for index, (name, array) in enumerate(tensors.items()):
+    key = str(index)
+    storages[key] = np.ascontiguousarray(array)
+    part = storage(key, kinds[array.dtype.name], array.size, *view)
+    strides = [
+      int(np.prod(array.shape[axis + 1 :])) for axis in range(array.ndim)
+    ]
+    pairs.append((text(name), tensor(part, 0, array.shape, strides)))
+  body = dictionary(*pairs)
+  if form == "legacy":
+    return legacy_file(path, body, storages)
+  return zip_file(path, body, {k: v.tobytes() for k, v in storages.items()})
+
+
 STATE_DICT = dictionary((text("w"), tensor()))
 
 
