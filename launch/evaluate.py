@@ -250,8 +250,20 @@ def _evaluate_checkpoints(
     )
     _show(found, workdir, str(step), experiment, dataset)
     if step >= meta["num_steps"]:
+      if _WATCH.value:
+        _say(_end_of_watch(step))
       break
   checkpoints.close()
+
+
+def _end_of_watch(step: int) -> str:
+  """Why no other checkpoint is waited for."""
+  if step == 0:  # what launch.import_weights wrote
+    return (
+      "watching ends: these are imported weights, not yet trained on; watch "
+      "again once launch.train has saved a checkpoint"
+    )
+  return f"watching ends: step {step} is the run's last"
 
 
 def _trained(workdir: pathlib.Path) -> ConfigDict | None:

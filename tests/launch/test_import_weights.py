@@ -188,7 +188,9 @@ def test_the_result_is_a_run_like_any_other(
   assert "each once" in out
   said = sentence("import_weights", *TINY, *command, environment=environment)
   assert "holds a run already" in said
-  run("evaluate", f"--workdir={workdir}", environment=environment)
+  watch = (f"--workdir={workdir}", "--watch")
+  out = run("evaluate", *watch, environment=environment)
+  assert "watching ends: these are imported weights, not yet trained on" in out
   first = finished[0] / "evaluation/9/predictions.json"
   again = workdir / "evaluation/0/predictions.json"
   assert json.loads(again.read_text()) == json.loads(first.read_text())
