@@ -3,10 +3,11 @@
 Writes a picture with three views of each person: the crop without
 augmentation, the crop as the network gets it (warped, colours changed, partly
 covered) with its keypoints, and its target heatmaps; of a network with
-skeletal heatmaps a fourth, the targets of its links. Below stands what was
-drawn. It is the batch that `launch.train` takes at that step, or, of a data
-set with too few people for one, a batch of all there are; the network computes
-nothing, so a laptop without a GPU is enough.
+skeletal heatmaps a fourth, the targets of its links, physical ones orange and
+virtual ones blue. Below stands what was drawn. It is the batch that
+`launch.train` takes at that step, or, of a data set with too few people for
+one, a batch of all there are; the network computes nothing, so a laptop without
+a GPU is enough.
 """
 
 import math
@@ -37,6 +38,8 @@ from pose_jax.data.augment import Augmentation, Warp
 from pose_jax.data.epochs import num_samples
 from pose_jax.data.people import Dataset
 from pose_jax.data.pipeline import Samples, steps_per_epoch, training_batches
+from pose_jax.draw_scale import text_strip
+from pose_jax.skeleton import Skeleton
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, configs/NAME.py[:variant].", lock_config=True
@@ -55,6 +58,14 @@ _WORKDIR = flags.DEFINE_string(
 )
 _TILE_HEIGHT = 256  # pixels of each view
 _PEOPLE_PER_ROW = 2
+_NAMES = (
+  "without augmentation",
+  "network input",
+  "targets",
+  "targets of links",
+)
+_LINK_COLORS = {"physical": (255, 150, 30), "virtual": (60, 150, 255)}
+_LINK_COVER = 0.5  # where links cross, both are seen
 
 Batch = Mapping[str, np.ndarray]
 
@@ -211,10 +222,53 @@ def _views(
         enlarged, kpts_xy, skeleton, shown=vis > 0, hidden=vis == 1
       )
     )
-  for maps in targets:
-    target = draw.overlay_heatmap(pixels[i], maps[i].max(-1), hm_from_crop)
-    views.append(_enlarged(target)[0])
-  return draw.contact_sheet(views, columns=len(views))
+  keypoints, *links = (maps[i] for maps in targets)
+  glow = draw.overlay_heatmap(pixels[i], keypoints.max(-1), hm_from_crop)
+  views.append(_enlarged(glow)[0])
+  for maps in links:
+    views.append(_drawn_links(pixels[i], maps, skeleton, hm_from_crop))
+  named = [
+    np.concatenate([text_strip(name, view.shape[1]), view])
+    for name, view in zip(_NAMES, views, strict=False)
+  ]
+  return draw.contact_sheet(named, columns=len(named))
+
+
+def _drawn_links(
+  crop: np.ndarray,
+  maps: np.ndarray,
+  skeleton: Skeleton,
+  hm_from_crop: np.ndarray,
+) -> np.ndarray:
+  """Each link's map [h, w, L] by itself, with an outline, on the grey crop."""
+  enlarged, factor = _enlarged(crop)
+  height, width = enlarged.shape[:2]
+  offset = 0.5 / factor - 0.5  # of a crop's pixel from an enlarged one's
+  crop_from_view = np.array(
+    [[1 / factor, 0, offset], [0, 1 / factor, offset], [0, 0, 1]]
+  )
+  drawn = enlarged.mean(-1, keepdims=True) * 0.55 + enlarged * 0.1
+  outlines = []
+  for k, link in enumerate(skeleton.links):
+    spread = cv2.warpAffine(
+      np.asarray(maps[..., k], np.float32),
+      hm_from_crop @ crop_from_view,
+      (width, height),
+      flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    alpha = _LINK_COVER * np.clip(spread, 0, 1)[..., None]
+    drawn = drawn * (1 - alpha) + np.array(_LINK_COLORS[link.kind]) * alpha
+    is_inside = (spread > 0.5).astype(np.uint8)
+    outlines += [
+      (outline, _LINK_COLORS[link.kind])
+      for outline in cv2.findContours(
+        is_inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+      )[0]
+    ]
+  picture = np.round(drawn).astype(np.uint8)
+  for outline, color in outlines:
+    cv2.drawContours(picture, [outline], -1, color, 1, cv2.LINE_AA)
+  return picture
 
 
 def _enlarged(image: np.ndarray) -> tuple[np.ndarray, float]:

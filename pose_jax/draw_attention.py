@@ -23,6 +23,7 @@ from pose_jax.draw_scale import (
   INK,
   SOFT,
   Scale,
+  between,
   extent,
   number,
   scale_of,
@@ -34,6 +35,7 @@ from pose_jax.skeleton import Skeleton
 Maps = Mapping[str, np.ndarray]
 
 STEPS = "/steps"  # the end of a name
+_OTHERS = {"links", "lifted"}  # names of what is not attention
 _WIDTH = 1260  # of a sheet, pixels
 _TILE_HEIGHT = 132  # of a crop in it
 _GAP = 4
@@ -46,6 +48,10 @@ _COLORS = (
 )
 _TRANSFORMER = (
   "The map of a transformer: how much of each pixel the transformer sees."
+)
+_OTHER_MAPS = (
+  "Heatmaps of links are added to features; lifted heatmaps are twice as large "
+  "as the others."
 )
 _MEAN_FIELD = (
   "sigma(unary): the map if no position looked at its neighbours; a field that "
@@ -94,8 +100,10 @@ def attention_sheet(
   if not maps:
     raise ValueError("maps is empty: this network has no attention to draw")
   parts = [_heading(title)] if title else []
-  about = f"{_COLORS} {_TRANSFORMER}" if "transformer" in kinds else _COLORS
-  parts.append(text_strip(about, _WIDTH, color=SOFT))
+  about = [_COLORS]
+  about += [_TRANSFORMER] * ("transformer" in kinds)
+  about += [_OTHER_MAPS] * any(set(its) & _OTHERS for its in stages.values())
+  parts.append(text_strip(" ".join(about), _WIDTH, color=SOFT))
   is_one = len(_stages(maps)) == 1
   which = "" if is_one else ", of the last stage that has the map"
   for stage, its in stages.items():
@@ -198,7 +206,7 @@ class _View:
     if place == "links" and count == len(self.skeleton.links):
       keypoints = self.names(self.skeleton.num_keypoints)
       return [
-        f"{keypoints[link.start]} - {keypoints[link.end]}"
+        between(keypoints[link.start], keypoints[link.end])
         for link in self.skeleton.links
       ]
     keypoints = [
@@ -332,7 +340,9 @@ def _with_line(tile: np.ndarray, text: str = "") -> np.ndarray:
 def _titled(picture: np.ndarray, title: str) -> np.ndarray:
   """A picture below its title, in letters small enough for its width."""
   width = picture.shape[1]
-  scale = min(_LETTERS, _LETTERS * (width - 2) / extent(title, _LETTERS))
+  scale = _LETTERS
+  while extent(title, scale) > width - 4 and scale > 0.1:
+    scale -= 0.01
   strip = np.full((17, width, 3), GROUND, np.uint8)
   write(strip, title, 1, 12, scale, INK)
   return np.concatenate([strip, picture])

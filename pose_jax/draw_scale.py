@@ -145,3 +145,13 @@ def write(
     1,
     cv2.LINE_AA,
   )
+
+
+def between(start: str, end: str) -> str:
+  """A link in few letters: "l shoulder - elbow", "l - r shoulder"."""
+  (start_side, *start_name), (end_side, *end_name) = start.split(), end.split()
+  if start_name and start_name == end_name:
+    return f"{start_side} - {end}"
+  if start_name and end_name and start_side == end_side:
+    return f"{start} - {' '.join(end_name)}"
+  return f"{start} - {end}"

@@ -121,8 +121,8 @@ def test_links_are_called_by_their_ends_and_lifted_maps_by_keypoints(
   keypoints = said[at["lifted"] - 14 : at["lifted"]]
   assert keypoints[0] == "r ankle" and keypoints[-2] == "neck"
   links = said[at["lifted"] + 1 : at["links"]]
-  assert links[0] == "l shoulder - l elbow" and len(links) == 16
-  assert links[-1] == "l ankle - r ankle"
+  assert links[0] == "l shoulder - elbow" and len(links) == 16
+  assert links[-1] == "l - r ankle"
 
 
 def test_a_background_and_unknown_counts_have_names(monkeypatch):
@@ -222,3 +222,31 @@ def test_of_many_steps_the_first_and_the_last_are_shown(monkeypatch):
 def test_a_network_without_attention_is_an_error():
   with pytest.raises(ValueError, match="maps is empty"):
     _sheet({})
+
+
+def test_what_links_and_lifted_maps_are_stands_where_there_are_any(
+  monkeypatch,
+):
+  said = []
+  strip = draw_attention.text_strip
+  monkeypatch.setattr(
+    draw_attention,
+    "text_strip",
+    lambda text, *a, **k: said.append(text) or strip(text, *a, **k),
+  )
+  for maps, is_told in (
+    ({"refined": _map()}, False),
+    ({"refined": _map(), "lifted": _map((32, 24), count=14)}, True),
+    ({"stack1/links": _map(count=16)}, True),
+  ):
+    _sheet(maps)
+    told = [text for text in said if "links are added to features" in text]
+    assert bool(told) == is_told
+    said.clear()
+
+
+def test_a_long_title_stays_within_its_tile():
+  picture = np.zeros((20, 60, 3), np.uint8)
+  tile = draw_attention._titled(picture, "a long name of a link")
+  assert tile[:-20, :-3].max() > 100
+  assert (tile[:-20, -3:] == tile[0, 0]).all()

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from pose_jax import draw_scale
-from pose_jax.draw_scale import Scale, extent, number, scale_of, text_strip
+from pose_jax.draw_scale import (
+  Scale,
+  between,
+  extent,
+  number,
+  scale_of,
+  text_strip,
+)
 
 GREY = np.full((4, 6, 3), 120, np.uint8)
 
@@ -102,3 +109,14 @@ def test_long_text_is_broken_between_words():
   assert strip.shape[1] == 120 and strip.shape[0] >= 17 * lines
   assert text_strip("one", 120, scale=0.4).shape[0] < strip.shape[0]
   assert strip[:, 116:].max() == 24  # nothing runs over the edge
+
+
+def test_a_link_is_called_in_few_letters():
+  for start, end, wanted in (
+    ("l shoulder", "l elbow", "l shoulder - elbow"),
+    ("l hip", "r hip", "l - r hip"),
+    ("l hip", "r knee", "l hip - r knee"),
+    ("nose", "tail", "nose - tail"),
+    ("neck", "l hip", "neck - l hip"),
+  ):
+    assert between(start, end) == wanted

@@ -18,6 +18,7 @@ from launch.experiment import make_experiment, open_part
 from pose_jax.data.augment import Warp
 
 ROOT = pathlib.Path(__file__).parents[2]
+TOP = 21  # of a view's name, above it
 HEIGHT = 256  # of a view; 128 x 96 crops are shown at twice their size
 
 
@@ -47,7 +48,7 @@ def views(sheet, person=0):
   """The three pictures of a person in the sheet's first row."""
   left = person * (3 * 192 + 2 * 4 + 10)
   return [
-    sheet[:HEIGHT, left + i * 196 : left + i * 196 + 192].astype(int)
+    sheet[TOP : TOP + HEIGHT, left + i * 196 : left + i * 196 + 192].astype(int)
     for i in range(3)
   ]
 
@@ -103,14 +104,30 @@ def test_links_glow_between_keypoints_where_the_network_learns_them(folder):
   )
   assert plain.shape[1] == 3 * 192 + 2 * 4
   assert skeletal.shape[1] == 4 * 192 + 3 * 4
-  assert np.abs(skeletal[:HEIGHT, :584].astype(int) - plain[:HEIGHT]).max() <= 2
-  network, keypoints, links = (
-    skeletal[:HEIGHT, left : left + 192].astype(int) for left in (196, 392, 588)
+  rows = slice(0, TOP + HEIGHT)
+  assert np.abs(skeletal[rows, :584].astype(int) - plain[rows]).max() <= 2
+  *_, keypoints, links = (
+    skeletal[TOP : TOP + HEIGHT, left : left + 192].astype(int)
+    for left in (196, 392, 588)
   )
-  # Bones are drawn in the second view; a link's glow covers far more than dots.
-  glow = [(view[..., 0] > 210).sum() for view in (keypoints, links)]
-  assert glow[1] > 1.5 * glow[0] > 0
-  assert network.shape == links.shape
+  # Physical links are orange, virtual ones blue; each has an outline.
+  redness = links[..., 0] - links[..., 2]
+  assert (redness > 100).mean() > 0.05 and (redness < -60).mean() > 0.02
+  for color in show_batch._LINK_COLORS.values():
+    assert (np.abs(links - color).max(-1) < 40).any()
+  assert np.abs(links - keypoints).mean() > 5
+
+
+def test_every_view_has_its_name_above_it(folder, monkeypatch):
+  said = []
+  strip = show_batch.text_strip
+  monkeypatch.setattr(
+    show_batch, "text_strip", lambda t, w: said.append(t) or strip(t, w)
+  )
+  sheet = sheet_of(folder, num_people=1)
+  assert said == ["without augmentation", "network input", "targets"]
+  for left in (0, 196, 392):
+    assert sheet[:TOP, left : left + 192].max() > 200
 
 
 def test_a_sheet_shows_whom_it_is_asked_for(folder):
