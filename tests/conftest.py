@@ -14,9 +14,12 @@ os.environ["XLA_FLAGS"] = (
   os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 )
 
-# Commands keep what they compile in the user's cache folder; here in another.
-_CACHE = tempfile.TemporaryDirectory(prefix="pose_jax_tests_")
-os.environ["XDG_CACHE_HOME"] = _CACHE.name
+# Commands keep what they compile in the user's cache folder; here in another,
+# which all workers of pytest-xdist inherit, so that each step compiles once.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+  _CACHE = tempfile.TemporaryDirectory(prefix="pose_jax_tests_")
+  os.environ["XDG_CACHE_HOME"] = _CACHE.name
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
