@@ -3,18 +3,17 @@
 import os
 
 import pytest
-from commands import TINY, run
+from commands import HASTY, TINY, run
 
 from pose_jax.data.drawn import write_drawn
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-  """Few devices, and one compilation for all runs of this file."""
+def environment():
+  """Few devices, and what is compiled, at little expense, is kept for all."""
   return os.environ | {
     "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+    "XLA_FLAGS": f"--xla_force_host_platform_device_count=2 {HASTY}",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   }
 

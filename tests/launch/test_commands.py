@@ -8,7 +8,7 @@ import time
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from commands import TINY, on_coco, run, sentence, start
+from commands import HASTY, TINY, on_coco, run, sentence, start
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_two_processes_train_what_one_does(tmp_path, finished, environment):
   with socket.socket() as free:
     free.bind(("localhost", 0))
     port = free.getsockname()[1]
-  alone = environment | {"XLA_FLAGS": ""}
+  alone = environment | {"XLA_FLAGS": HASTY}
   processes = [
     start(
       "train",
