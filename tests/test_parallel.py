@@ -157,7 +157,8 @@ def test_two_processes_equal_one():
       assert "good" in output
   finally:
     for process in processes:
-      process.kill()
+      with process:
+        process.kill()
 
 
 def test_networks_synchronise_over_this_axis():
