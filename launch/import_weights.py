@@ -4,8 +4,10 @@
       --output=WORKDIR
 
 Reads torch's .pth (both formats), safetensors and .npz files; nothing in them
-is run. Backbones alone, of ImageNet classifiers say, are for the start of a
-training: launch.train --config.init.weights=FILE.
+is run. Weights do not tell the crops' size, the alignment and the decoder they
+were trained for: the config, with its variant, must. Backbones alone, of
+ImageNet classifiers say, are for the start of a training: launch.train
+--config.init.weights=FILE.
 """
 
 import pathlib

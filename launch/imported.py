@@ -19,6 +19,7 @@ from pose_jax.train.state import init_state
 from pose_jax.weights import load, torch_files
 from pose_jax.weights.assemble import Tree, cleaned, plain
 from pose_jax.weights.file_bytes import listed
+from pose_jax.weights.recognise import recognise
 from pose_jax.weights.start import known_or_told
 
 _MOST_BESIDE = 12  # names of a file that are listed, and not used
@@ -64,7 +65,8 @@ def import_weights(
     "sha256": file.sha256,
   }
   _write(place, config, variables, record)
-  return _summary(source, file, network, variables, output) + _hint(config)
+  summary = _summary(source, file, network, variables, config, output)
+  return summary + _hint(config)
 
 
 def _hint(config: ConfigDict) -> str:
@@ -81,6 +83,15 @@ def _hint(config: ConfigDict) -> str:
     "\ncolours: this run reads RGB; the ResNets that SimpleBaseline's, HRNet's "
     "and DARK's authors published were trained with blue first: for one of "
     "them import with --config.data.channel_order=bgr"
+  )
+
+
+def _how(config: ConfigDict) -> str:
+  """How a config reads pictures and heatmaps."""
+  height, width = config.data.crop_hw
+  return (
+    f"crops of {height}x{width}, alignment {config.data.alignment}, decoder "
+    f"{config.eval.decoder}"
   )
 
 
@@ -125,9 +136,15 @@ def _why(
   known = known_or_told(tensors, label)
   train = f"launch.train --config.init.weights={label}"
   if known.num_keypoints is None:
+    whole = recognise(tensors, whole=True)
+    what = (
+      f"nearly {whole.describe()}, but for this: {whole.problems()}"
+      if whole
+      else "no network for poses"
+    )
     return (
-      f"{label} holds {known.describe()}, no network for poses: a training "
-      f"starts from it with {train}"
+      f"{label} holds {known.describe()}, {what}: a training starts from the "
+      f"backbone with {train}"
     )
   if keys := nearest_config.differing(config, known):
     return (
@@ -136,9 +153,11 @@ def _why(
       + nearest_config.advice(known, config)
     )
   if _loads(tensors, plain(config.model)):
+    wrapped = config.model.poserenet.aggregation != "none"
+    same = " --config.model.poserenet.identity_init=True" if wrapped else ""
     return (
       f"{label}: {error}; or start a training of the network as it is with "
-      f"{train} --config.init.part=all"
+      f"{train} --config.init.part=all{same}"
     )
   return f"{label}: {error}"
 
@@ -195,6 +214,7 @@ def _summary(
   file: torch_files.TorchFile,
   network: str,
   variables: Tree,
+  config: ConfigDict,
   output: pathlib.Path,
 ) -> str:
   """What was read, what of it was used, and where it lies."""
@@ -208,6 +228,8 @@ def _summary(
     f"tensors: {total}, of which {used} ({numbers:,} numbers) are used, each "
     f"once, and {total - used} are step counts (num_batches_tracked)",
     *([f"beside them, not used: {beside}"] if beside else []),
+    f"it is used with what {config.name} says and weights do not tell: "
+    f"{_how(config)}",
     f"{output}: a run at step 0; launch.evaluate and launch.train take it as "
     "--workdir, launch.predict as --checkpoint",
   ]

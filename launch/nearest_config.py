@@ -51,7 +51,10 @@ def advice(known: Known, given: ConfigDict) -> str:
       else "write one, with its model section and skeleton"
     )
   others = f" (or {', '.join(names[1:_MOST])})" if names[1:] else ""
-  return f"use {names[0]}{others}"
+  return (
+    f"use {names[0]}{others}: the one they were trained with, for weights tell "
+    "neither the crops' size nor alignment and decoder"
+  )
 
 
 def _flag(key: str, known: Known) -> str:

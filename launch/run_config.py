@@ -32,8 +32,8 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
     config.update(_tuples(saved))
   except FileNotFoundError as error:
     raise ConfigError(
-      f"{workdir} holds no config.json: is it a folder that launch.train "
-      "wrote? Else give --config"
+      f"{workdir} holds no config.json: wanted the folder of a run, which "
+      "launch.train and launch.import_weights make"
     ) from error
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise ConfigError(

@@ -1,8 +1,7 @@
 """From a trunk's coarse features to heatmaps: transposed convolutions, 1x1.
 
-Source: SimpleBaseline's head, Xiao, Wu, Wei 2018, arXiv 1804.06208. ResNet has
-it, and any older trunk: `DeconvPose` is one of those with this head. Parameters
-lie at "deconv0", "deconv0_norm", ..., "head" of whichever network calls it.
+Source: SimpleBaseline's head, Xiao, Wu, Wei 2018, arXiv 1804.06208, which has
+it on ResNet; `DeconvPose` puts it on any trunk of stride 32.
 """
 
 import math
@@ -72,27 +71,6 @@ def _enlarge(features, stride, dtype, name):
     return Deconv(features, dtype=dtype, name=name)
   init = nn.initializers.normal(0.001)
   return Conv(features, dtype=dtype, kernel_init=init, name=name)
-
-
-def deconv_map_hw(
-  crop_hw: Sequence[int], *, strides: Sequence[int], network: str
-) -> tuple[int, int]:
-  """Returns the heatmaps' (height, width) behind a trunk of stride 32.
-
-  Args:
-    strides: of the transposed convolutions.
-    network: what to call it in the error, with its article.
-  Raises:
-    ValueError: if a side is not divisible by 32.
-  """
-  height, width = crop_hw
-  if height < 1 or width < 1 or height % STRIDE or width % STRIDE:
-    raise ValueError(
-      f"crop_hw must be positive multiples of {STRIDE} for {network}, got "
-      f"({height}, {width}): choose for example (256, 192)"
-    )
-  scale = math.prod(strides)
-  return height // STRIDE * scale, width // STRIDE * scale
 
 
 def check_deconvs(
@@ -179,10 +157,20 @@ class DeconvPose(nn.Module):
 
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
-    """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels."""
-    return deconv_map_hw(
-      crop_hw, strides=self.deconv_strides, network=self.backbone.title
-    )
+    """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels.
+
+    Raises:
+      ValueError: if a side is not divisible by 32.
+    """
+    height, width = crop_hw
+    if height < 1 or width < 1 or height % STRIDE or width % STRIDE:
+      raise ValueError(
+        f"crop_hw must be positive multiples of {STRIDE} for "
+        f"{self.backbone.title}, got ({height}, {width}): choose for example "
+        "(256, 192)"
+      )
+    scale = math.prod(self.deconv_strides)
+    return height // STRIDE * scale, width // STRIDE * scale
 
 
 def make_deconv_pose(

@@ -4,12 +4,15 @@ He and others 2015 (arXiv 1512.03385), in torchvision's form: the stride of a
 bottleneck sits on its 3x3 convolution.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from pose_jax.models.layers import BatchNorm, Conv
 from pose_jax.models.resample import max_pool
 
 Module = Callable[..., Any]  # a linen Module class with some fields bound
@@ -64,45 +67,6 @@ def _shortcut(block, x, num_out):
   return block.norm(name="shortcut_norm")(x)
 
 
-class ResNet(nn.Module):
-  """Stem and four stages; returns their outputs C2, C3, C4, C5.
-
-  Attributes:
-    stage_sizes: blocks per stage.
-    block: BasicBlock or Bottleneck.
-    width: channels of the stem; stage s has width * 2**s * block.expansion.
-    conv, norm, act: what blocks are made of, bound once.
-  """
-
-  stage_sizes: Sequence[int]
-  block: Module
-  width: int
-  conv: Module
-  norm: Module
-  act: Callable[[Array], Array] = nn.relu
-
-  @nn.compact
-  def __call__(
-    self, x: Float[Array, "B H W 3"]
-  ) -> tuple[Float[Array, "B _ _ _"], ...]:
-    """Returns features at strides 4, 8, 16 and 32 of the input."""
-    x = self.conv(self.width, 7, stride=2, name="stem_conv")(x)
-    x = max_pool(self.act(self.norm(name="stem_norm")(x)))
-    pyramid = []
-    for stage, num_blocks in enumerate(self.stage_sizes):
-      for index in range(num_blocks):
-        x = self.block(
-          features=self.width * 2**stage,
-          conv=self.conv,
-          norm=self.norm,
-          act=self.act,
-          stride=2 if stage > 0 and index == 0 else 1,
-          name=f"stage{stage + 1}_block{index}",
-        )(x)
-      pyramid.append(x)
-    return tuple(pyramid)
-
-
 STAGES = {  # depth: (block, blocks per stage)
   18: (BasicBlock, (2, 2, 2, 2)),
   34: (BasicBlock, (3, 4, 6, 3)),
@@ -110,3 +74,58 @@ STAGES = {  # depth: (block, blocks per stage)
   101: (Bottleneck, (3, 4, 23, 3)),
   152: (Bottleneck, (3, 8, 36, 3)),
 }
+
+
+class ResNet(nn.Module):
+  """Stem and four stages; returns their outputs C2, C3, C4, C5.
+
+  Attributes:
+    depth: 18, 34, 50, 101 or 152.
+    width: channels of the stem; stage s has width * 2**s, times four from
+      depth 50 on. 64 is the published network, 16 a tiny one.
+    dtype: compute type; parameters and batch statistics are float32.
+    axis_name: mapped axis over which batch norm is synchronised, or None.
+    batch_norm_momentum: share of the old running statistics that is kept.
+  """
+
+  depth: int = 50
+  width: int = 64
+  dtype: Any = jnp.float32
+  axis_name: str | None = None
+  batch_norm_momentum: float = 0.9
+  title = "a ResNet"
+
+  @nn.compact
+  def __call__(
+    self, x: Float[Array, "B H W 3"], train: bool = False
+  ) -> tuple[Float[Array, "B _ _ _"], ...]:
+    """Returns features at strides 4, 8, 16 and 32 of the input.
+
+    Args:
+      x: images.
+      train: use and update batch statistics (mutable=["batch_stats"]).
+    """
+    conv = partial(Conv, dtype=self.dtype)
+    norm = partial(
+      BatchNorm,
+      use_running_average=not train,
+      momentum=self.batch_norm_momentum,
+      dtype=self.dtype,
+      axis_name=self.axis_name,
+    )
+    block, stage_sizes = STAGES[self.depth]
+    x = conv(self.width, 7, stride=2, name="stem_conv")(x)
+    x = max_pool(nn.relu(norm(name="stem_norm")(x)))
+    pyramid = []
+    for stage, num_blocks in enumerate(stage_sizes):
+      for index in range(num_blocks):
+        x = block(
+          features=self.width * 2**stage,
+          conv=conv,
+          norm=norm,
+          act=nn.relu,
+          stride=2 if stage > 0 and index == 0 else 1,
+          name=f"stage{stage + 1}_block{index}",
+        )(x)
+      pyramid.append(x)
+    return tuple(pyramid)

@@ -114,13 +114,16 @@ def rows_of(
   return rows
 
 
-def recognise(tensors: Mapping[str, Any]) -> Known | None:
+def recognise(
+  tensors: Mapping[str, Any], *, whole: bool = False
+) -> Known | None:
   """The network that a file's tensors fit, or fit best; None if it is unknown.
 
   Of a network whose head is not known (a classifier, say) it is the backbone.
 
   Args:
     tensors: torch names to arrays.
+    whole: do not take it for a backbone with something beside it.
   Raises:
     WeightsError: if the file holds two networks, or its names count more parts
       than a network has.
@@ -131,6 +134,8 @@ def recognise(tensors: Mapping[str, Any]) -> Known | None:
     options = guess(shapes)
     if options is not None:
       found += _compared({"name": name, **options}, shapes)
+  if whole:
+    found = [known for known in found if known.num_keypoints is not None]
   return min(found, key=lambda known: known.num_problems, default=None)
 
 

@@ -46,6 +46,7 @@ class Source:
   Attributes:
     label: what messages call them, a path.
     network: which network's they are, in words.
+    model: what is known of that network's model section.
     arrays: of the network without plug-ins, or of its backbone alone.
     plug_ins: what else of ours there is.
     left_out: torch's names of what no network of ours has.
@@ -53,6 +54,7 @@ class Source:
 
   label: str
   network: str
+  model: Mapping[str, Any]
   arrays: Flat
   plug_ins: Flat
   left_out: tuple[str, ...] = ()
@@ -135,10 +137,15 @@ def source_from_torch(tensors: Mapping[str, Any], label: str) -> Source:
   """
   known = known_or_told(tensors, label)
   shapes = shapes_of(known.model, known.num_keypoints or 1)
+  try:
+    arrays = from_torch(cleaned(tensors), known.rows(), shapes)
+  except WeightsError as error:
+    raise WeightsError(f"{label}: {error}") from error
   return Source(
     label=label,
     network=known.describe(),
-    arrays=from_torch(cleaned(tensors), known.rows(), shapes),
+    model=known.model,
+    arrays=arrays,
     plug_ins={},
     left_out=known.left_out,
   )
@@ -153,6 +160,7 @@ def source_from_variables(
   return Source(
     label=label,
     network=_described(model, flat),
+    model=model,
     arrays={path: flat[path] for path in flat if path in inside},
     plug_ins={path: flat[path] for path in flat if path not in inside},
   )
@@ -183,11 +191,16 @@ def start(
       f"a network {network} has no backbone by itself: set init.part to "
       "'body' (all but the head) or 'all'"
     )
-  _check_same(chosen, {path: fresh[path] for path in wanted}, source, network)
+
+  def check(given, wanted):
+    expected = {path: fresh[path] for path in wanted}
+    _check_same(given, expected, source, model, network, part)
+
+  check(chosen, wanted)
   if part == "all":
     shared = source.plug_ins.keys() & fresh.keys()
     more = {path: source.plug_ins[path] for path in shared}
-    _check_same(more, {path: fresh[path] for path in shared}, source, network)
+    check(more, shared)
     chosen |= more
   rest = [p for p in (*source.arrays, *source.plug_ins) if p not in chosen]
 
@@ -209,7 +222,9 @@ def start(
   )
 
 
-def _check_same(given: Flat, wanted: Flat, source: Source, network: str):
+def _check_same(
+  given: Flat, wanted: Flat, source: Source, model: Tree, network: str, part
+):
   """Refuses a source that lacks an array, has one too many or misshapen."""
   differing = set(given) ^ set(wanted)
   differing |= {
@@ -217,13 +232,30 @@ def _check_same(given: Flat, wanted: Flat, source: Source, network: str):
     for path in set(given) & set(wanted)
     if given[path].shape != wanted[path].shape
   }
-  if differing:
+  if not differing:
+    return
+  why = _unlike(source.model, model)
+  if not why:
     names = named(("/".join(path[1:]) for path in differing), 3)
-    raise WeightsError(
-      f"{source.label} holds {source.network}, which cannot fill this config's "
-      f"{network}: {names} differ; give weights of such a network, set "
-      f"config.model to theirs, or init.part to less ({', '.join(PARTS)})"
-    )
+    why = f"{names} differ"
+  less = PARTS[: PARTS.index(part)]
+  raise WeightsError(
+    f"{source.label} holds {source.network}, which cannot fill this config's "
+    f"{network}: {why}; give weights of such a network, or set config.model to "
+    "theirs" + (f", or init.part to {' or '.join(less)}" if less else "")
+  )
+
+
+def _unlike(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+  """Where two model sections are of other networks, by the sections' keys."""
+  if theirs["name"] != ours["name"]:
+    return f"{theirs['name']} is not {ours['name']}"
+  values = (
+    (key, option(theirs, key), option(ours, key)) for key in _sizes(theirs)
+  )
+  return ", ".join(
+    f"their {key} is {t}, the config's {o}" for key, t, o in values if t != o
+  )
 
 
 def _paths(part: str, model: Tree, inside: Mapping[Path, Any]) -> set[Path]:
@@ -265,8 +297,12 @@ def _num_keypoints(flat: Mapping[Path, Any], model: Tree) -> int:
 
 def _described(model: Tree, flat: Mapping[Path, Any]) -> str:
   """A network in the words that a file's is described in."""
-  name = model["name"]
-  keys = (*SIZES[name], *({"width"} & set(model)))
-  sizes = {key: option(model, key) for key in keys}
+  sizes = {key: option(model, key) for key in _sizes(model)}
   number = _num_keypoints(flat, model)
-  return f"{describe({'name': name} | sizes)}, {number} keypoints"
+  return f"{describe({'name': model['name']} | sizes)}, {number} keypoints"
+
+
+def _sizes(model: Mapping[str, Any]) -> list[str]:
+  """Keys of a model section that say which arrays there are, of what shape."""
+  widths = [key for key in ("width", "num_features") if key in model]
+  return list(dict.fromkeys((*SIZES[model["name"]], *widths)))

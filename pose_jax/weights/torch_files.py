@@ -87,9 +87,10 @@ def _read(file: io.BufferedIOBase, size: int):
     return *_unwrap(zip_files.load(file, size, members), size), "zip"
   if legacy_files.begins(head):
     return *_unwrap(legacy_files.load(file, size), size), "legacy"
+  found = f"begins with {head!r}" if head else "is empty"
   raise TorchFileError(
-    f"is no file of weights: wanted .pth of torch, safetensors or .npz, and it "
-    f"begins with {head!r}"
+    "is no file of weights: wanted .pth of torch, safetensors or .npz, and it "
+    + found
   )
 
 

@@ -74,7 +74,9 @@ def test_the_config_that_fits_is_named(tmp_path):
   )
   assert refusal(resnet_config(depth=18), 17).endswith(
     "use configs/coco_resnet50_256x192.py (or "
-    "configs/coco_resnet50_128x96.py, configs/coco_resnet50_384x288.py)"
+    "configs/coco_resnet50_128x96.py, configs/coco_resnet50_384x288.py): the "
+    "one they were trained with, for weights tell neither the crops' size nor "
+    "alignment and decoder"
   )
   assert refusal(resnet_config(), 16).startswith(
     "has 16 heatmaps, coco_resnet50_256x192 wants 17 for skeleton coco17: use "
@@ -109,6 +111,11 @@ def test_a_classifier_and_a_network_with_plug_ins_are_sent_to_training(
     with pytest.raises(ConfigError, match="weights.npz: .*") as error:
       import_weights(source, model, tmp_path / "run")
     assert "init.part" not in str(error.value)
+  np.savez(source, **tensors, extra=np.zeros(3))
+  with pytest.raises(
+    ConfigError, match=r"nearly pose_resnet .*, 17 .*: unexpected extra: a tra"
+  ):
+    import_weights(source, resnet_config(depth=18, width=8), tmp_path / "run")
   heads = ("deconv_layers.", "final_layer.")
   backbone = {k: v for k, v in tensors.items() if not k.startswith(heads)}
   np.savez(source, **backbone, **{"fc.weight": np.zeros((3, 64))})

@@ -90,7 +90,7 @@ def test_backbone_returns_four_strides(depth):
   block, sizes = STAGES[depth]
   # Stem, head of a classifier and the convolutions of the blocks.
   assert 2 + sum(sizes) * (2 if block is BasicBlock else 3) == depth
-  model = ResNet(sizes, block, 8, Conv, NORM)
+  model = ResNet(depth, width=8)
   images = jax.ShapeDtypeStruct((1, 64, 96, 3), jnp.float32)
   pyramid, _ = jax.eval_shape(model.init_with_output, jax.random.key(0), images)
   assert [feature.shape[1:] for feature in pyramid] == [

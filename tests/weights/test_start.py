@@ -153,15 +153,16 @@ def test_skeletal_networks_start_from_plain_ones_and_give_to_them():
 
 
 def test_another_network_is_refused_with_both_names():
-  for source in (
-    source_from_torch(torch_of("pose_resnet", depth=34), "FILE"),
-    source_from_torch(torch_of("hrnet"), "FILE"),
+  for tensors, why in (
+    (torch_of("pose_resnet", depth=34), "their depth is 34, the config's 18"),
+    (torch_of("hrnet"), "hrnet is not pose_resnet"),
   ):
     with pytest.raises(
       WeightsError,
       match=r"FILE holds .*, which cannot fill this config's "
-      r"pose_resnet \(depth 18.*\), 5 keypoints: .* differ",
+      rf"pose_resnet \(depth 18.*\), 5 keypoints: {why}; .* to theirs$",
     ):
+      source = source_from_torch(tensors, "FILE")
       fill(model_of("pose_resnet"), source, "backbone")
 
 
