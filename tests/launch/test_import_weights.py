@@ -76,8 +76,9 @@ def test_what_lies_beside_weights_is_listed_short(tmp_path):
   notes = {"\n" * 200: "", **{f"note{n}": "" for n in range(40)}}
   safetensors.write(source, tensors, notes)
   said = import_weights(source, hourglass_config(), tmp_path / "run")
-  assert len(said.splitlines()) == 5 and len(said) < 1500
+  assert len(said.splitlines()) == 6 and len(said) < 1500
   assert "note10 and 29 more\n" in said
+  assert "crops of 256x256, alignment corner, decoder " in said
 
 
 def golden_state(folder, name):
