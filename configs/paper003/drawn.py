@@ -11,7 +11,7 @@ Command:
   python -m benchmarks.compare_training --config=configs/paper003/drawn.py \
     --variants=none,poserenet,skeletal,both --seeds=1,2 --workdir=W \
     --sweep=decoder
-Expected, AP with DARK, mean of two seeds: 0.570, poserenet 0.616, skeletal
+Expected: AP with DARK, mean of two seeds: 0.570, poserenet 0.616, skeletal
 0.522, both 0.609; benchmarks/README.md has the other decoders, and why.
 """
 
