@@ -44,6 +44,7 @@ def _data() -> ConfigDict:
       # in UDP's code, 11 in mmpose's); flipped maps need no shift by themselves
       alignment="corner",
       padding=1.25,  # growth of a box before it is cropped
+      keep_aspect=True,  # False: the box is stretched to the crop's aspect
       mean_rgb=(0.485, 0.456, 0.406),  # ImageNet's, of pixels in 0..1
       std_rgb=(0.229, 0.224, 0.225),
       # bgr: blue first, and the first mean is blue's, although ImageNet's is
@@ -154,6 +155,8 @@ def _model() -> ConfigDict:
       deconv_kernels=(4, 4, 4),  # 4 where the stride is 2, 3 where it is 1
       attention=_attention(),
       poserenet=_poserenet(),
+      presence=False,  # a head that says which keypoints are in the crop
+      soft_argmax=False,  # coordinates as means over the heatmaps
       dtype="float32",  # of the computation; parameters stay float32
       sync_batch_norm=False,  # batch statistics over all devices
       batch_norm_momentum=0.9,  # Flax's meaning: torch's 0.1
@@ -186,6 +189,10 @@ def _loss() -> ConfigDict:
       lifted_weight=1.0,  # of maps at twice the size: PoseReNet's
       link_weight=0.2,  # of link maps: networks with skeletal=True
       link_sigma_hm=1.0,  # a link's deviation, heatmap pixels
+      presence_weight=1.0,  # of presence: networks that say it
+      coordinates="l2",  # of regressed ones: l2, l1, smooth_l1, rle
+      coordinates_weight=1.0,
+      weight_penalty=0.0,  # times the squares of all kernels that are trained
     )
   )
 
@@ -202,6 +209,7 @@ def _optimizer() -> ConfigDict:
       b2=0.999,
       eps=1e-8,
       clip_norm=0.0,  # 0: no clipping
+      frozen=(),  # modules of the network that stay as they are: ("backbone",)
     )
   )
 
@@ -218,6 +226,25 @@ def _schedule() -> ConfigDict:
       boundaries_steps=(),  # where given: instead of boundaries_epochs
       factor=0.1,  # step: at each boundary; flat_cosine: in the end
       warmup_steps=0,
+    )
+  )
+
+
+def _second_phase() -> ConfigDict:
+  """What a run goes on with where the first phase ends; off at first.
+
+  The first phase is what `loss`, `optimizer` and `schedule` say. The second
+  starts from its weights, with an optimiser of its own; batch size, targets
+  and data stay.
+  """
+  schedule = _schedule()
+  del schedule["batch_size"]
+  schedule.update(num_epochs=0, boundaries_epochs=())  # both 0: no phase
+  return ConfigDict(
+    dict(
+      loss=dict(presence_weight=0.0, coordinates_weight=1.0),
+      optimizer=_optimizer(),
+      schedule=schedule,  # counted from the start of the phase
     )
   )
 
@@ -240,13 +267,16 @@ def _eval() -> ConfigDict:
     dict(
       every_steps=0,  # 0: at the end only
       batch_size=64,  # people, all devices of one process together
-      metrics=("coco",),  # coco (AP, AR), pck, pckh, pcp
+      # coco (AP, AR), pck, pckh, pcp, located (within a twelfth of the box,
+      # stretched to a square), presence (of networks that say it)
+      metrics=("coco",),
+      presence_threshold=0.5,  # below it a keypoint is reported as absent
       pckh_variant="hrnet",  # or mmpose, pytorch_pose: how PCKh counts
       boxes="ground_truth",  # a detector's results file, or moved_0.1: moved
       flip_test=True,
       scales=(1.0,),  # of the test pyramid
       clip_negative=False,  # maps below 0, before they are averaged over scales
-      decoder="dark",  # argmax, quarter, dark, weighted
+      decoder="dark",  # argmax, quarter, dark, weighted; coordinates: regressed
       blur_kernel=11,  # dark
       weighted_n=20,  # weighted
       weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map
@@ -276,6 +306,7 @@ def get_config() -> ConfigDict:
   config.loss = _loss()
   config.optimizer = _optimizer()
   config.schedule = _schedule()
+  config.second_phase = _second_phase()
   config.checkpoint = _checkpoint()
   config.eval = _eval()
   config.log = ConfigDict(dict(every_steps=100))

@@ -29,8 +29,16 @@ class PoseOutput:
     links: [B, h, w, L] float32 skeletal link maps, or None.
     lifted: [B, 2h, 2w, K] float32 heatmaps at twice the resolution, or None;
       of several refined stages a tuple of them, first to last.
+    features: [B, h, w, C] what the heatmaps are read from, before attention;
+      of several stages the last one's. None for networks without heatmaps.
     presence_logits: [B, K] float32, before the sigmoid, or None.
-    coordinates: [B, K, 2] float32 (x, y), regressed directly, or None.
+    coordinates: [B, K, 2] float32 (x, y), regressed directly, in units of the
+      crop (`ops.coordinates`), or None. A network that has them has no
+      heatmaps to decode.
+    coordinate_stages: all supervised coordinates, first to last; the last one
+      is `coordinates`. Empty for networks that regress none.
+    coordinate_sigmas: [B, K, 2] float32 in 0..1, deviation of each coordinate
+      in units of the crop, or None.
     attention: name -> [B, h', w', P] float32 attention maps, to look at; from
       `attention_steps.apply_with_steps` also "NAME/steps" [B, T + 1, h', w', P]
       of each map that T updates of a mean field end in.
@@ -41,9 +49,30 @@ class PoseOutput:
   backgrounds: tuple[Any, ...] = ()
   links: Any = None
   lifted: Any = None
+  features: Any = None
   presence_logits: Any = None
   coordinates: Any = None
+  coordinate_stages: tuple[Any, ...] = ()
+  coordinate_sigmas: Any = None
   attention: Mapping[str, Any] = struct.field(default_factory=dict)
+
+
+@struct.dataclass
+class Truth:
+  """What a network may be told while it trains, row for row with the images.
+
+  For networks that learn from simulated predictions (attribute
+  `learns_from_truth`): `apply(variables, images, train=True, truth=truth)`.
+
+  Attributes:
+    coordinates: [B, K, 2] float32 annotated keypoints, in units of the crop.
+    is_labelled: [B, K] bool.
+    seed: [B] uint32, for randomness.
+  """
+
+  coordinates: Any
+  is_labelled: Any
+  seed: Any
 
 
 def maps_to_look_at(output: PoseOutput) -> dict[str, Any]:
