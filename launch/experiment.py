@@ -38,8 +38,10 @@ from pose_jax.models.attention_steps import apply_with_steps
 from pose_jax.models.output import PoseOutput, maps_to_look_at
 from pose_jax.skeleton import Skeleton
 from pose_jax.skeleton_file import find_skeleton
+from pose_jax.train.frozen import optimize_the_rest
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import make_optimizer, make_schedule
+from pose_jax.train.regression import RegressionRule
 from pose_jax.train.step import prepare_images, train_step
 from pose_jax.train.supervision import LossWeights, TargetRule
 
@@ -223,11 +225,13 @@ def make_run_optimizer(config: ConfigDict, plan: Plan):
   """
   options = config.optimizer.to_dict()
   del options["learning_rate"]
+  frozen = options.pop("frozen")
   try:
     schedule = make_schedule(**schedule_options(config, plan))
   except ValueError as error:
     raise ConfigError(f"schedule: {error}") from error
-  return make_optimizer(options.pop("name"), schedule, **options), schedule
+  optimizer = make_optimizer(options.pop("name"), schedule, **options)
+  return optimize_the_rest(optimizer, frozen), schedule
 
 
 def make_target(experiment: Experiment) -> TargetRule:
@@ -316,4 +320,11 @@ def make_step(experiment: Experiment, optimizer) -> Callable:
       lifted=config.loss.lifted_weight,
       links=config.loss.link_weight,
     ),
+    rule=RegressionRule(
+      coordinates=config.loss.coordinates,
+      presence_weight=config.loss.presence_weight,
+      coordinates_weight=config.loss.coordinates_weight,
+    ),
+    frozen=tuple(config.optimizer.frozen),
+    weight_penalty=config.loss.weight_penalty,
   )

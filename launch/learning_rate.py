@@ -3,9 +3,21 @@
 from ml_collections import ConfigDict
 
 from launch.experiment import Plan, schedule_options
+from launch.phases import Phase
 from pose_jax.train.optimizer import describe_schedule
 
 _EARLY = 0.4  # of a run: a last drop before that is worth a word
+
+
+def describe_phase(phase: Phase) -> str:
+  """How the steps of a phase are trained, on a line."""
+  config = phase.experiment.config
+  line = describe_learning_rate(config, phase.plan)
+  if phase.title:
+    line = f"{phase.title}, steps {phase.start} to {phase.end}: {line}"
+  if config.optimizer.frozen:
+    line += f"; stays as it is: {', '.join(config.optimizer.frozen)}"
+  return line
 
 
 def describe_learning_rate(config: ConfigDict, plan: Plan) -> str:

@@ -6,6 +6,7 @@ The same command goes on where a run stopped, whatever stopped it. All keys:
 configs/base.py. To start from weights: --config.init.weights=FILE.
 """
 
+import dataclasses
 import json
 import pathlib
 import signal
@@ -19,7 +20,6 @@ from launch import doorway
 from launch.check import check_config
 from launch.experiment import (
   Experiment,
-  Plan,
   describe,
   describe_network,
   fingerprint,
@@ -36,9 +36,10 @@ from launch.initial_weights import (
   describe_start,
   read_initial_weights,
 )
-from launch.learning_rate import describe_learning_rate
+from launch.learning_rate import describe_phase
 from launch.measure import image_reader, make_evaluator, weights_in_words
 from launch.mistakes import wanted_folder
+from launch.phases import Phase, make_phases, phase_of
 from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
 from launch.worth_a_word import training_notes
@@ -74,10 +75,12 @@ def main() -> None:
   initial = read_initial_weights(experiment, workdir)
   training = open_part(experiment, "train", workdir)
   validation = open_part(experiment, "eval", workdir)
-  plan = make_plan(config, training)
+  phases = make_phases(experiment, make_plan(config, training))
   _claim(workdir, config)
   logbook = Logbook(
-    workdir, num_steps=plan.num_steps, is_writer=parallel.process()[0] == 0
+    workdir,
+    num_steps=phases[-1].end,
+    is_writer=parallel.process()[0] == 0,
   )
   logbook.say(f"training: {describe(training)}")
   logbook.say(f"validation: {describe(validation)}")
@@ -88,9 +91,7 @@ def main() -> None:
     keep_best=config.checkpoint.keep_best,
   )
   try:
-    _train(
-      experiment, initial, training, validation, plan, checkpoints, logbook
-    )
+    _train(initial, training, validation, phases, checkpoints, logbook)
   finally:
     # Also behind an error: a checkpoint may still be on its way to the disk.
     checkpoints.close()
@@ -98,63 +99,82 @@ def main() -> None:
 
 
 def _train(
-  experiment: Experiment,
   initial: InitialWeights | None,
   training: Dataset,
   validation: Dataset,
-  plan: Plan,
+  phases: tuple[Phase, ...],
   checkpoints: Checkpoints,
   logbook: Logbook,
 ) -> None:
   """From the newest checkpoint, or the beginning, to the end."""
+  experiment, end = phases[0].experiment, phases[-1].end
   config = experiment.config
-  optimizer, schedule = make_run_optimizer(config, plan)
   data = fingerprint(training.people)
   state, origin = _first_or_last_state(
-    experiment, initial, optimizer, checkpoints, data, logbook
+    phases, initial, checkpoints, data, logbook
   )
   start_step = int(state.step)
   num_parameters = count_parameters(state.params)
   logbook.say(
     f"{describe_network(experiment, num_parameters)}, on "
     f"{parallel.num_devices()} x {parallel.device_kind()}; steps {start_step} "
-    f"to {plan.num_steps}, {plan.steps_per_epoch} per epoch"
+    f"to {end}, {phases[0].plan.steps_per_epoch} per epoch"
   )
   for note in training_notes(experiment):
     logbook.say(note)
-  logbook.say(describe_learning_rate(config, plan))
-  if start_step == plan.num_steps:
+  if start_step == end:
     logbook.say("this run is at its end; its evaluations lie in its workdir")
-  train(
-    parallel.replicate(state),
-    parallel.parallel_step(make_step(experiment, optimizer)),
-    make_training_batches(experiment, training, plan, start_step),
-    LoopSettings(
-      num_steps=plan.num_steps,
-      log_every_steps=config.log.every_steps,
-      checkpoint_every_steps=config.checkpoint.every_steps,
-      evaluate_every_steps=config.eval.every_steps,
-    ),
-    logbook=logbook,
-    checkpoints=checkpoints,
-    meta={
-      "config": json.loads(config.to_json_best_effort()),
-      "num_steps": plan.num_steps,
-      "data": data,
-      "start": origin,
-    },
-    evaluate=_make_evaluate(
-      experiment,
-      training,
-      validation,
-      num_parameters,
-      origin,
-      checkpoints.folder.parent,
-      logbook,
-    ),
-    learning_rate=schedule,
-    should_stop=_make_should_stop(),
+  evaluate = _make_evaluate(
+    experiment,
+    training,
+    validation,
+    num_parameters,
+    origin,
+    checkpoints.folder.parent,
+    logbook,
   )
+  should_stop = _make_should_stop()
+  for phase in phases:
+    if int(state.step) > phase.end:
+      continue
+    optimizer, schedule = make_run_optimizer(
+      phase.experiment.config, phase.plan
+    )
+    logbook.say(describe_phase(phase))
+    if phase.start and int(state.step) == phase.start:
+      fresh = init_state(state.variables, optimizer)
+      state = fresh.replace(step=state.step)
+    state = train(
+      parallel.replicate(state),
+      parallel.parallel_step(make_step(phase.experiment, optimizer)),
+      make_training_batches(
+        experiment,
+        training,
+        dataclasses.replace(phase.plan, num_steps=phase.end),
+        int(state.step),
+      ),
+      LoopSettings(
+        num_steps=phase.end,
+        log_every_steps=config.log.every_steps,
+        checkpoint_every_steps=config.checkpoint.every_steps,
+        evaluate_every_steps=config.eval.every_steps,
+      ),
+      logbook=logbook,
+      checkpoints=checkpoints,
+      meta={
+        "config": json.loads(config.to_json_best_effort()),
+        "num_steps": end,
+        "data": data,
+        "start": origin,
+      },
+      evaluate=evaluate,
+      learning_rate=lambda step, phase=phase, schedule=schedule: schedule(
+        step - phase.start
+      ),
+      should_stop=should_stop,
+    )
+    if int(state.step) < phase.end:  # asked to stop
+      return
 
 
 def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
@@ -169,9 +189,8 @@ def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
 
 
 def _first_or_last_state(
-  experiment: Experiment,
+  phases: tuple[Phase, ...],
   initial: InitialWeights | None,
-  optimizer,
   checkpoints: Checkpoints,
   data: str,
   logbook: Logbook,
@@ -182,10 +201,16 @@ def _first_or_last_state(
     CheckpointError: if the checkpoint was trained on other people than those
       that `data` stands for: the order of samples would not go on.
   """
+  experiment = phases[0].experiment
   config = experiment.config
   variables = init_variables(
     experiment.model, tuple(config.data.crop_hw), config.seed
   )
+
+  def state_in(phase: Phase, variables: Any) -> TrainState:
+    optimizer, _ = make_run_optimizer(phase.experiment.config, phase.plan)
+    return init_state(variables, optimizer)
+
   if not checkpoints.steps():
     if initial is None and config.init.weights:
       raise CheckpointError(
@@ -193,12 +218,12 @@ def _first_or_last_state(
         f"it to start again from {config.init.weights}"
       )
     if initial is None:
-      return init_state(variables, optimizer), None
+      return state_in(phases[0], variables), None
     found = initial.begin(config, variables)
     logbook.say(f"{describe_start(initial.record)}; {found.describe()}")
-    return init_state(found.variables, optimizer), initial.record
-  state = init_state(variables, optimizer)
+    return state_in(phases[0], found.variables), initial.record
   step = checkpoints.resolve("latest")
+  state = state_in(phase_of(phases, step), variables)
   state, meta = checkpoints.restore(step, state)
   if meta["data"] not in (None, data):  # None: imported weights
     raise CheckpointError(

@@ -64,7 +64,7 @@ class Logbook:
     left = (self._num_steps - step) / max(steps_per_second, 1e-9)
     self.say(
       f"step {step}/{self._num_steps} | loss {values['loss']:.3g} | "
-      f"peak {values['peak']:.2f} | "
+      f"{_shown(values)}"
       f"{values['people_per_second']:.0f} people/s | "
       f"waiting for input {100 * values['input_wait']:.0f} % | "
       f"{duration(left)} left"
@@ -74,6 +74,18 @@ class Logbook:
     if self._is_writer:
       self._lines.close()
       self._events.close()
+
+
+def _shown(values: Mapping[str, float]) -> str:
+  """Of what a step tells, what there is to watch a run by."""
+  known = {
+    "peak": "peak {:.2f} | ",
+    "presence_accuracy": "presence {:.3f} | ",
+    "located": "located {:.3f} | ",
+  }
+  return "".join(
+    text.format(values[name]) for name, text in known.items() if name in values
+  )
 
 
 def duration(seconds: float | int) -> str:

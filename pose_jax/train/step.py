@@ -15,7 +15,11 @@ from jax import Array
 from jaxtyping import Float
 
 from pose_jax.codec import accuracy
+from pose_jax.models.output import PoseOutput, Truth
 from pose_jax.ops import color, occlusion, photometric
+from pose_jax.train import frozen as frozen_lib
+from pose_jax.train import regression
+from pose_jax.train.regression import RegressionRule
 from pose_jax.train.state import TrainState
 from pose_jax.train.supervision import (
   PLAIN,
@@ -37,6 +41,9 @@ def train_step(
   target: TargetRule,
   images: Callable[[Batch], Array],
   weights: LossWeights = PLAIN,
+  rule: RegressionRule = regression.PLAIN,
+  frozen: tuple[str, ...] = (),
+  weight_penalty: float | int = 0.0,
   axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
   """One update of the parameters.
@@ -53,60 +60,96 @@ def train_step(
     target: makes the target heatmaps, and those of lifted maps and links.
     images: makes the network's input from the batch (`prepare_images`).
     weights: of the stages, and of lifted maps and links where there are any.
+    rule: what presence and coordinates are compared with.
+    frozen: modules that stay as they are; `optimizer` must know them too, see
+      `frozen.optimize_the_rest`.
+    weight_penalty: factor of the squares of all kernels that train (Eq. 4 of
+      Chen et al., "Human Pose Estimation").
     axis_name: the mapped axis; None on one device.
   Returns:
-    The state after the update; loss, gradient norm, the mean height of the
-    predicted peaks of labelled keypoints (maps that collapse to zero show
-    there first; 1 is a target's height, whatever its scale) and the share of
-    the last stage's peaks near their target's (`codec.accuracy`; no PCKh); of
-    what the network has beside stages loss_lifted, loss_links before they are
-    weighted.
+    The state after the update; loss, gradient norm and, of what the network
+    gives: the mean height of the predicted peaks of labelled keypoints (maps
+    that collapse to zero show there first; 1 is a target's height, whatever its
+    scale) and the share of the last stage's peaks near their target's
+    (`codec.accuracy`; no PCKh); loss_lifted, loss_links, loss_presence,
+    loss_coordinates before they are weighted; presence_accuracy and located
+    (`regression.counts_to_log`).
   """
   inputs = images(batch)
-  heatmaps, weight = target(batch)
+  truth = regression.truth_of(batch)
 
   def objective(params):
-    output, updates = model.apply(
-      {"params": params, "batch_stats": state.batch_stats},
-      inputs,
-      train=True,
-      mutable=["batch_stats"],
-    )
-    value, parts = total_loss(
-      output, batch, heatmaps, weight, target=target, loss=loss, weights=weights
-    )
-    return value, (output, parts, updates)
+    variables = {
+      "params": frozen_lib.without_gradient(frozen, params),
+      "batch_stats": state.batch_stats,
+    }
+    output, updates = _apply(model, variables, inputs, truth, frozen)
+    maps = target(batch) if output.stages else None
+    value, parts = 0.0, {}
+    if maps is not None:
+      value, parts = total_loss(
+        output, batch, *maps, target=target, loss=loss, weights=weights
+      )
 
-  (value, (output, parts, updates)), grads = jax.value_and_grad(
+    def density(errors):
+      return model.apply(variables, errors, method="log_density")
+
+    more, regressed = rule.loss(output, truth, density)
+    value = jnp.asarray(value + more)
+    if weight_penalty:
+      value += weight_penalty * regression.kernels_squared(params, frozen)
+    return value, (output, maps, parts | regressed, updates)
+
+  (value, (output, maps, parts, updates)), grads = jax.value_and_grad(
     objective, has_aux=True
   )(state.params)
-  peak_BK = jax.lax.stop_gradient(output.heatmaps).max((1, 2)) / target.scale
-  # Not output.heatmaps, which may be lifted.
-  near_K, counted_K = accuracy.heatmap_accuracy(output.stages[-1], heatmaps)
-  sums = {
-    "loss": value,
-    "peak": (peak_BK * weight).sum() / jnp.maximum(weight.sum(), 1.0),
-    **parts,
-  }
-  num_near, num_counted = near_K.sum(), counted_K.sum()
+  means = {"loss": value, **parts}
+  counts = regression.counts_to_log(output, truth)
+  if maps is not None:
+    means["peak"] = _peak(output, maps[1], target)
+    # Not output.heatmaps, which may be lifted.
+    near_K, counted_K = accuracy.heatmap_accuracy(output.stages[-1], maps[0])
+    counts["heatmap_accuracy"] = (near_K.sum(), counted_K.sum())
   batch_stats = updates.get("batch_stats", {})
   if axis_name is not None:
-    grads, sums, batch_stats, num_near, num_counted = jax.lax.pmean(
-      (grads, sums, batch_stats, num_near, num_counted), axis_name
+    grads, means, batch_stats, counts = jax.lax.pmean(
+      (grads, means, batch_stats, counts), axis_name
     )
   changes, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, changes)
   new_state = TrainState(
     step=state.step + 1,
-    params=optax.apply_updates(state.params, changes),
-    batch_stats=batch_stats,
+    params=frozen_lib.chosen(frozen, state.params, params),
+    batch_stats=frozen_lib.chosen(frozen, state.batch_stats, batch_stats),
     opt_state=opt_state,
   )
-  return new_state, {
-    **sums,
-    "grad_norm": optax.tree.norm(grads),
-    # Divided after the devices are joined: they see different numbers.
-    "heatmap_accuracy": num_near / jnp.where(num_counted > 0, num_counted, 1),
+  # Divided after the devices are joined: they see different numbers.
+  shares = {
+    name: right / jnp.where(counted > 0, counted, 1)
+    for name, (right, counted) in counts.items()
   }
+  return new_state, {**means, "grad_norm": optax.tree.norm(grads), **shares}
+
+
+def _apply(
+  model: nn.Module,
+  variables: Mapping[str, Any],
+  inputs: Array,
+  truth: Truth,
+  frozen: tuple[str, ...],
+) -> tuple[PoseOutput, Mapping[str, Any]]:
+  """The network in training, but for what is frozen; its new statistics."""
+  told = {"truth": truth} if getattr(model, "learns_from_truth", False) else {}
+  with frozen_lib.at_rest(frozen):
+    return model.apply(
+      variables, inputs, train=True, mutable=["batch_stats"], **told
+    )
+
+
+def _peak(output: PoseOutput, weight: Array, target: TargetRule) -> Array:
+  """Mean height of the peaks of keypoints that count, in targets' heights."""
+  peak_BK = jax.lax.stop_gradient(output.heatmaps).max((1, 2)) / target.scale
+  return (peak_BK * weight).sum() / jnp.maximum(weight.sum(), 1.0)
 
 
 def prepare_images(
