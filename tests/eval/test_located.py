@@ -83,9 +83,7 @@ def test_deviation_is_the_most_likely_gaussians(make_people):
 def test_a_keypoint_never_labelled_has_no_score(make_people):
   people = _people(make_people)
   people.vis[:] = 0
-  values = located.values(
-    located.located_of_people(people.kpts_xy_img, people)
-  )
+  values = located.values(located.located_of_people(people.kpts_xy_img, people))
   assert np.isnan(list(values.values())).all()
 
 
