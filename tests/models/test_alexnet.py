@@ -69,7 +69,8 @@ def test_the_extra_pool_and_that_behind_it_keep_an_odd_rest():
   fourth, fifth, last = (np.asarray(level) for level in levels[2:])
   variables = randomised(abstract_variables(AlexNet(width=2), 64, 64))
   with jax.enable_x64(True):
-    fifth_again = conv(_pooled(fourth), variables["params"]["conv5"], 1, 1)
+    pooled = _pooled(np.float64(fourth))
+    fifth_again = conv(pooled, variables["params"]["conv5"], 1, 1)
   np.testing.assert_allclose(fifth, np.maximum(fifth_again, 0), atol=2e-5)
   assert fifth.shape[1:3] == (3, 2)
   np.testing.assert_array_equal(last, _pooled(fifth))
