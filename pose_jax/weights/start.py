@@ -1,8 +1,8 @@
 """Fresh variables that start from weights somebody has trained.
 
-A part of them (PARTS) is taken from a torch file or from
-variables of ours; what plugs into the network (attention, skeletal heatmaps,
-PoseReNet) may be there on one side alone, and stays random if it is ours.
+A part of them (PARTS) is taken from a torch file or from variables of ours;
+what plugs into the network (attention, skeletal heatmaps, PoseReNet, a presence
+head) may be there on one side alone, and stays random if it is ours.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ PARTS = (
   "body",  # all but the arrays that keypoints have one each of: the head
   "all",
 )
-_BASE = "base"  # what PoseReNet stands behind
+_BASE = "base"  # what PoseReNet stands behind, and heads are wrapped around
 _PLUG_IN = "poserenet"
 
 
@@ -278,11 +278,13 @@ def _of_base(variables: Tree) -> Flat:
 
 
 def _below_base(path: Path) -> Path:
-  return (path[0], *path[2:]) if path[1] == _BASE else path
+  while path[1] == _BASE:
+    path = (path[0], *path[2:])
+  return path
 
 
 def _module(path: Path) -> str:
-  return "/".join(path[2:] if path[1] == _BASE else path[1:])
+  return "/".join(_below_base(path)[1:])
 
 
 def _num_keypoints(flat: Mapping[Path, Any], model: Tree) -> int:
