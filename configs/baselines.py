@@ -224,5 +224,6 @@ def hourglass(config: ConfigDict, num_stacks: int) -> ConfigDict:
 
 def _of_every_network(config: ConfigDict) -> dict:
   """What base's network has and no option of its own architecture."""
-  shared = ("attention", "poserenet", "dtype", "sync_batch_norm")
-  return {key: config.model[key] for key in (*shared, "batch_norm_momentum")}
+  shared = ("attention", "poserenet", "presence", "soft_argmax", "dtype")
+  shared += ("sync_batch_norm", "batch_norm_momentum")
+  return {key: config.model[key] for key in shared}

@@ -24,7 +24,7 @@ from pose_jax.data.augment import (
 )
 from pose_jax.eval.pck import PCKH_VARIANTS
 from pose_jax.geometry import ALIGNMENTS, Frames
-from pose_jax.models import MODELS, build, make_model, map_hw
+from pose_jax.models import MODELS, build, heads, make_model, map_hw
 from pose_jax.ops import blur, color, occlusion
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.train.losses import LOSSES
@@ -159,12 +159,14 @@ def _other_network(model: ConfigDict, base_model: ConfigDict) -> Iterator[str]:
   """Values that are not like the defaults of the network's factory.
 
   Keys that it does not have it names itself, see `_together`, and those left
-  out keep its defaults; attention and poserenet are everybody's.
+  out keep its defaults; attention, poserenet and `heads.KEYS` are everybody's.
   """
   arguments = inspect.signature(MODELS[model.name]).parameters
   for key, value in model.items():
     if key in ("attention", "poserenet"):
       yield from _section(value, base_model[key], f"model.{key}")
+    elif key in heads.KEYS:
+      yield from _value(value, base_model[key], f"model.{key}")
     elif (
       key in arguments and arguments[key].default is not inspect.Parameter.empty
     ):

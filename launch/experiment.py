@@ -28,6 +28,7 @@ from pose_jax.geometry import LIFTED_FROM_HM, Frames, compose
 from pose_jax.models import (
   attention_of,
   attention_options,
+  heads,
   make_model,
   map_hw,
   plug_in_of,
@@ -123,12 +124,13 @@ def describe_network(experiment: Experiment, num_parameters: int) -> str:
 
 
 def describe_plug_ins(experiment: Experiment) -> str:
-  """What the network has in it and behind it; "" if nothing."""
+  """What the network has in it, behind it and around it; "" if nothing."""
   links, parts = experiment.skeleton.links, []
   if experiment.config.model.get("skeletal", False):
     parts.append(f"skeletal heatmaps ({len(links)} links)")
-  behind = poserenet_options.describe(plug_in_of(experiment.model))
-  return ", ".join([*parts, *([behind] if behind else [])])
+  parts.append(poserenet_options.describe(plug_in_of(experiment.model)))
+  parts.append(heads.describe(experiment.model))
+  return ", ".join(part for part in parts if part)
 
 
 def fingerprint(people: People) -> str:

@@ -5,6 +5,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from launch.config_file import check_config_file, config_files
+from pose_jax.models import heads
 from pose_jax.skeleton_file import find_skeleton
 from pose_jax.weights.assemble import option, plain
 from pose_jax.weights.recognise import Known
@@ -68,4 +69,5 @@ def _has_plug_in(config: ConfigDict) -> bool:
   attention = model.get("attention", {})
   places = (attention.get(p, "none") for p in ("holistic", "refined", "part"))
   plug_in = model.get("poserenet", {}).get("aggregation", "none")
-  return bool(model.get("skeletal")) or {plug_in, *places} != {"none"}
+  is_more = any(map(model.get, ("skeletal", *heads.KEYS)))
+  return is_more or {plug_in, *places} != {"none"}

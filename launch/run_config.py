@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from configs import base
 from launch.config_file import reason
 from launch.mistakes import ConfigError
+from pose_jax.models import heads
 
 _SKELETON = "skeleton.toml"
 
@@ -51,7 +52,7 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
 
   Other networks have other keys, whose defaults their factories know; but a
   section that `base` too has, attention or poserenet, has the same keys in all,
-  and poserenet every network has.
+  and poserenet, presence and soft_argmax every network has.
   """
   model = dict(saved)
   is_of_base = model.get("name") == default.name
@@ -62,7 +63,7 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
   for key, value in default.to_dict().items():
     if isinstance(value, dict) and isinstance(model.get(key), dict):
       model[key] = value | model[key]
-    elif is_of_base or key == "poserenet":
+    elif is_of_base or key in ("poserenet", *heads.KEYS):
       model.setdefault(key, value)
   return ConfigDict(model)
 

@@ -4,8 +4,9 @@
 the options of a model config as keywords. A factory's module has
 `apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, all
 multiples of which fit as sides of a crop; one with attention its options in
-`attention`. Any of them can have PoseReNet behind it: section `poserenet` of a
-model config, which factories never see.
+`attention`. Any with heatmaps can have PoseReNet behind it, and around both a
+presence head and a soft-argmax: section `poserenet` and the keys `heads.KEYS`
+of a model config, which factories never see.
 """
 
 import difflib
@@ -18,6 +19,7 @@ from flax import linen as nn
 
 from pose_jax.models.alexnet import make_pose_alexnet
 from pose_jax.models.attention_options import NONE, AttentionOptions
+from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
@@ -40,6 +42,7 @@ MODELS = {
 }
 
 _LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
+_WITHOUT_HEATMAPS = ("regressor", "deeppose")
 
 
 def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
@@ -90,14 +93,24 @@ def build(
     link_halves: "upper" or "lower" for each link of the skeleton; for the
       networks that have use for it.
   """
-  plug_in = make_poserenet(_sections(model_config).get("poserenet"))
+  sections = _sections(model_config)
+  plug_in, heads = (
+    make_poserenet(sections.get("poserenet")),
+    read_heads(sections),
+  )
   name, options = read_config(model_config)
+  for key in KEYS:
+    if heads[key] and name in _WITHOUT_HEATMAPS:
+      raise ValueError(
+        f"{key} is True, but model {name!r} has heads of its own and no "
+        f"heatmaps: set {key} to False, or take a network with heatmaps"
+      )
   if _LINK_HALVES in inspect.signature(MODELS[name]).parameters:
     options[_LINK_HALVES] = tuple(link_halves)
   base = MODELS[name](num_keypoints, **options)
-  if plug_in.aggregation == "none":
-    return base
-  return PoseReNet(base, plug_in, getattr(base, "dtype", jnp.float32))
+  if plug_in.aggregation != "none":
+    base = PoseReNet(base, plug_in, getattr(base, "dtype", jnp.float32))
+  return with_heads(base, **heads)
 
 
 def _options_of(name: str) -> list[str]:
@@ -126,16 +139,18 @@ def plug_in_of(model: nn.Module) -> PoseReNetOptions:
 
   `poserenet_options.describe` says it in words.
   """
-  return model.options if isinstance(model, PoseReNet) else PoseReNetOptions()
+  base = model.base if isinstance(model, Heads) else model
+  return base.options if isinstance(base, PoseReNet) else PoseReNetOptions()
 
 
 def read_config(model_config: Any) -> tuple[str, dict[str, Any]]:
   """Returns the architecture's name and its options, names checked.
 
-  They are those of the base: section `poserenet` is not among them.
+  They are those of the base: what is wrapped around it is not among them.
   """
   options = _sections(model_config)
-  options.pop("poserenet", None)
+  for key in ("poserenet", *KEYS):
+    options.pop(key, None)
   name = options.pop("name", None)
   if name not in MODELS:
     raise ValueError(

@@ -62,7 +62,9 @@ def deconv_head(
     levels.append(x)
   head = PoseHead(num_keypoints, attention, name="head")
   heatmaps, maps = head(levels)
-  return PoseOutput(heatmaps=heatmaps, stages=(heatmaps,), attention=maps)
+  return PoseOutput(
+    heatmaps=heatmaps, stages=(heatmaps,), features=x, attention=maps
+  )
 
 
 def _enlarge(features, stride, dtype, name):

@@ -114,6 +114,7 @@ class StackedHourglass(nn.Module):
       heatmaps=stages[-1],
       stages=tuple(stages),
       backgrounds=tuple(backgrounds),
+      features=x,
       attention=attention,
     )
 

@@ -151,9 +151,12 @@ class Stack(nn.Module):
   ) -> tuple[
     Float[Array, "B h w K"],
     dict[str, Float[Array, "B _ _ _"]],
-    Float[Array, "B h w C"] | None,
+    Float[Array, "B h w D"],
   ]:
-    """Returns heatmaps, attention maps, the next stack's input (last: None)."""
+    """Returns heatmaps, attention maps, and what the next stack starts from.
+
+    Of the last stack, in its place, the features that its head reads.
+    """
     *coarse, y = Hourglass(
       self.num_features,
       self.num_blocks,
@@ -168,7 +171,7 @@ class Stack(nn.Module):
       self.num_maps, self.attention, kernel_init=INIT, name="head"
     )((*coarse, features))
     if self.is_last:
-      return heatmaps, attention, None
+      return heatmaps, attention, features
     if self.neck == "linear":
       back = self._linear(kept, self.num_features, "features_back")
     else:

@@ -209,6 +209,7 @@ class PoseHRNet(nn.Module):
       heatmaps=heatmaps,
       stages=(heatmaps,),
       links=links[0] if links else None,
+      features=features.pyramid[-1],
       attention=attention,
     )
 

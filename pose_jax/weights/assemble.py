@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pose_jax.models import MODELS, build
+from pose_jax.models.heads import KEYS
 from pose_jax.weights.file_bytes import listed
 from pose_jax.weights.names import KINDS, UNUSED, Row, Tensor
 
@@ -26,7 +27,7 @@ Tree = dict[str, Any]
 # What is wrapped round a network: DataParallel's, then mmpose's parts.
 _WRAPPERS = ("module.", "backbone.", "keypoint_head.", "head.")
 # What no published network has; without it the other paths are the same.
-_PLUG_INS = ("attention", "skeletal", "poserenet")
+_PLUG_INS = ("attention", "skeletal", "poserenet", *KEYS)
 _MOST_GROUPS = 12  # modules that a message lists
 
 

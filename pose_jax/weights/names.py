@@ -8,6 +8,7 @@ OIHW, those of transposed convolutions IOHW; we store both HWIO, unflipped.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pose_jax.models.heads import KEYS
 from pose_jax.models.resnet import STAGES, BasicBlock
 
 
@@ -188,6 +189,8 @@ def check_form(
     given[f"attention.{place}"] = attention.get(place, "none")
   plug_in = options.get("poserenet") or {}
   given["poserenet.aggregation"] = plug_in.get("aggregation", "none")
+  given |= {key: options.get(key, False) for key in KEYS}
+  published = dict.fromkeys(KEYS, False) | published
   for name, value in given.items():
     wanted = published.get(name, "none")
     value = tuple(value) if isinstance(value, list) else value

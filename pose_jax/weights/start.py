@@ -1,8 +1,8 @@
 """Fresh variables that start from weights somebody has trained.
 
-A part of them (PARTS) is taken from a torch file or from
-variables of ours; what plugs into the network (attention, skeletal heatmaps,
-PoseReNet) may be there on one side alone, and stays random if it is ours.
+A part of them (PARTS) is taken from a torch file or from variables of ours;
+what plugs into the network (attention, skeletal heatmaps, PoseReNet, a presence
+head) may be there on one side alone, and stays random if it is ours.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ from pose_jax.weights.outline import PARTS, is_of, outline_of
 from pose_jax.weights.recognise import Known, describe, recognise
 from pose_jax.weights.tables import SIZES, sizes_of
 
-_BASE = "base"  # what PoseReNet stands behind
+_BASE = "base"  # what PoseReNet stands behind, and heads are wrapped around
 _REGRESSOR = "regressor"  # whose trunks are those of other networks
 _TRUNK_SIZES = {"depth", "width", "use_batch_norm"}
 
@@ -284,11 +284,13 @@ def _of_base(variables: Tree) -> Flat:
 
 
 def _below_base(path: Path) -> Path:
-  return (path[0], *path[2:]) if path[1] == _BASE else path
+  while path[1] == _BASE:
+    path = (path[0], *path[2:])
+  return path
 
 
 def _module(path: Path) -> str:
-  return "/".join(path[2:] if path[1] == _BASE else path[1:])
+  return "/".join(_below_base(path)[1:])
 
 
 def _described(model: Tree, num_keypoints: int) -> str:

@@ -139,6 +139,8 @@ def test_sections_have_the_same_defaults_in_configs_and_in_the_network():
       "no key model.poserenet.decod: did you mean decode",
     ),
     (dict(poserenet="mean"), "model.poserenet is 'mean': it must be a section"),
+    (dict(presence=1), "^model.presence is 1: it must be like False, the def"),
+    (dict(soft_argmax="yes"), "^model.soft_argmax is 'yes': it must be like F"),
   ],
 )
 def test_the_plug_in_of_every_network_is_checked(changes, sentence):
@@ -160,6 +162,17 @@ def test_a_network_may_be_refined_and_decoded_at_twice_the_size():
   with config.unlocked():
     del config.model.poserenet  # of an earlier revision
   check_config(config)
+
+
+def test_a_soft_argmax_is_refused_where_heatmaps_are_needed():
+  for changes in (
+    dict(with_background=True),
+    dict(poserenet__aggregation="mean"),
+  ):
+    check_config(hourglass(presence=True, **changes))
+    config = hourglass(soft_argmax=True, **changes)
+    with pytest.raises(ConfigError, match="^config.model: soft_argmax is True"):
+      check_config(config)
 
 
 def test_skeletal_heatmaps_need_a_skeleton_with_links():

@@ -135,6 +135,7 @@ def test_a_run_of_an_earlier_revision_gets_what_it_did_not_have(tmp_path):
   (tmp_path / "config.json").write_text(json.dumps(saved))
   model = read_config(tmp_path).model.to_dict()
   assert model.pop("poserenet")["aggregation"] == "none"  # everybody's
+  assert not model.pop("presence") and not model.pop("soft_argmax")
   assert model == saved["model"]
 
 

@@ -9,7 +9,13 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
-from launch.experiment import make_experiment, make_step, make_target, open_part
+from launch.experiment import (
+  describe_plug_ins,
+  make_experiment,
+  make_step,
+  make_target,
+  open_part,
+)
 from launch.measure import make_protocol
 from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.train.state import init_state, init_variables
@@ -78,6 +84,22 @@ def test_a_step_of_every_plug_in_has_targets_of_the_right_size(
   _, metrics = jax.eval_shape(make_step(drawn, optimizer), state, batch)
   parts = {name for name in metrics if name.startswith("loss_")}
   assert parts == {"loss_lifted"} | ({"loss_links"} if skeletal else set())
+
+
+def test_heads_are_named_behind_the_plug_ins():
+  for changes, words in (
+    ({}, "skeletal heatmaps (16 links), PoseReNet (mean, se), presence head"),
+    (
+      {"soft_argmax": True, "poserenet": {}},
+      "skeletal heatmaps (16 links), presence head, soft-argmax",
+    ),
+  ):
+    config = plugged("aggregate").config
+    with config.unlocked():
+      config.model.update(presence=True)
+      for key, value in changes.items():
+        config.model[key] = value
+    assert describe_plug_ins(make_experiment(config)) == words
 
 
 def test_weights_of_the_loss_are_the_configs():

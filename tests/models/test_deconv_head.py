@@ -54,7 +54,9 @@ def test_heatmap_pixels_are_centred_as_trunks_say(num, shift):
   x = jnp.broadcast_to(rows, (1, 8, 8, 1))  # the features are where they lie
   variables = head.init(jax.random.key(0), x)
   variables = jax.tree_util.tree_map_with_path(_interpolating, variables)
-  heatmaps = head.apply(variables, x).heatmaps[0, :, 4 * 2**num, 0]
+  output = head.apply(variables, x)
+  np.testing.assert_array_equal(output.features, output.heatmaps)
+  heatmaps = output.heatmaps[0, :, 4 * 2**num, 0]
   inside = np.arange(2**num, 7 * 2**num)
   expected = 100 + 32 / 2**num * inside + shift
   np.testing.assert_allclose(heatmaps[inside], expected, rtol=1e-5)

@@ -73,9 +73,13 @@ def test_outputs_are_those_of_the_structure_written_in_torch():
   assert start == len(arrays["levels"])
   variables = load(tensors, TINY)
   model = MODELS["hrnet"](3, **{k: v for k, v in TINY.items() if k != "name"})
-  found = fast(model.apply)(variables, arrays["images"]).heatmaps
-  assert np.std(arrays["heatmaps"]) > 0.1
-  np.testing.assert_allclose(found, arrays["heatmaps"], rtol=1e-4, atol=1e-5)
+  found = fast(model.apply)(variables, arrays["images"])
+  wanted = arrays["heatmaps"]
+  assert np.std(wanted) > 0.1
+  np.testing.assert_allclose(found.heatmaps, wanted, rtol=1e-4, atol=1e-5)
+  head = variables["params"]["head"]
+  read = np.asarray(found.features) @ head["kernel"][0, 0] + head["bias"]
+  np.testing.assert_allclose(read, wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

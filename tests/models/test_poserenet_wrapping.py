@@ -148,7 +148,8 @@ def test_half_precision_of_a_network_reaches_its_plug_in():
   config = TINY | {"dtype": "bfloat16", "poserenet": {"aggregation": "sum"}}
   model, _, output = shapes(config, COCO17)
   assert model.dtype == jnp.bfloat16
-  leaves = jax.tree.leaves(output)
+  assert output.features.dtype == jnp.bfloat16
+  leaves = jax.tree.leaves(output.replace(features=None))
   assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
 
 

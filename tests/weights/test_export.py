@@ -58,6 +58,14 @@ def test_a_kernel_stands_where_torch_has_it():
   assert tensors["conv1.weight"].flags.c_contiguous
 
 
+def test_heads_that_torch_does_not_have_are_refused():
+  model = {"name": "pose_resnet", **TINY["pose_resnet"], "presence": True}
+  with pytest.raises(ValueError, match="model.presence is False, got True"):
+    export(random_variables(model), model)
+  model["presence"] = False
+  assert export(random_variables(model), model)
+
+
 def test_variables_of_another_network_are_refused():
   model = {"name": "pose_resnet", **TINY["pose_resnet"]}
   variables = random_variables(model)

@@ -106,6 +106,7 @@ def test_all_is_all_and_other_keypoints_are_refused(name):
     (WRAPPED, {"poserenet"}),
     (ATTENDED, {"holistic"}),
     (WRAPPED | ATTENDED, {"poserenet", "holistic"}),
+    (WRAPPED | {"presence": True}, {"poserenet", "presence"}),
   ],
 )
 def test_a_plain_network_fills_the_base_of_one_with_plug_ins(changes, plug_ins):
@@ -113,10 +114,11 @@ def test_a_plain_network_fills_the_base_of_one_with_plug_ins(changes, plug_ins):
   now, found = fill(model_of("pose_resnet", **changes), source, "all")
   plain = fill(model_of("pose_resnet"), source, "all")[0]
   assert len(found.used) == len(plain)
-  base = ("base",) * ("poserenet" in plug_ins)
+  base = ("base",) * len(plug_ins & {"poserenet", "presence"})
   for (collection, *path), value in plain.items():
     np.testing.assert_array_equal(now[collection, *base, *path], value)
   assert all(plug_ins & set(path) for path in found.random)
+  assert "base" not in found.describe()
   assert plug_ins <= {step for path in found.random for step in path}
 
 
@@ -134,6 +136,16 @@ def test_our_own_variables_fill_what_both_networks_have():
     np.testing.assert_array_equal(now[path], value)
   _, found = fill(model_of("pose_resnet", **WRAPPED), source, "backbone")
   assert {path[1:3] for path in found.used} == {("base", "backbone")}
+
+
+def test_a_presence_head_starts_from_another_one_of_ours():
+  heads = {"presence": True, "soft_argmax": True}
+  wrapped = model_of("pose_resnet", presence=True, **WRAPPED)
+  variables = random_variables(wrapped, seed=3)
+  source = source_from_variables(variables, wrapped, "W")
+  _, found = fill(model_of("pose_resnet", **heads), source, "all")
+  assert not found.random
+  assert {name.split(".")[0] for name in found.left_out} == {"poserenet"}
 
 
 def test_skeletal_networks_start_from_plain_ones_and_give_to_them():
