@@ -18,6 +18,7 @@ from flax import linen as nn
 
 from pose_jax.models.alexnet import make_pose_alexnet
 from pose_jax.models.attention_options import NONE, AttentionOptions
+from pose_jax.models.deeppose import diameter_pair_of, make_deeppose
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
@@ -37,9 +38,11 @@ MODELS = {
   "alexnet": make_pose_alexnet,
   "vgg": make_pose_vgg,
   "regressor": make_regressor,
+  "deeppose": make_deeppose,
 }
 
-_LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
+# What factories learn of the skeleton: its links, and what spans a pose.
+_LINK_HALVES, _DIAMETER_PAIR = "link_halves", "diameter_pair"
 
 
 def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
@@ -60,7 +63,8 @@ def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
       "skeletal heatmaps show: give the skeleton links, or set skeletal to "
       "False"
     )
-  return build(model_config, skeleton.num_keypoints, link_halves)
+  pair = diameter_pair_of(skeleton)
+  return build(model_config, skeleton.num_keypoints, link_halves, pair)
 
 
 def map_hw(model_config: Any, crop_hw: Sequence[int]) -> tuple[int, int]:
@@ -82,18 +86,26 @@ def stage_hw(model: nn.Module, crop_hw: Sequence[int]) -> tuple[int, int]:
 
 
 def build(
-  model_config: Any, num_keypoints: int, link_halves: Sequence[str] = ()
+  model_config: Any,
+  num_keypoints: int,
+  link_halves: Sequence[str] = (),
+  diameter_pair: tuple[int, int] | None = None,
 ) -> nn.Module:
   """Returns the module of a config for a number of keypoints.
 
   Args:
     link_halves: "upper" or "lower" for each link of the skeleton; for the
       networks that have use for it.
+    diameter_pair: two keypoints whose distance says how large a pose is, or
+      None; likewise.
   """
   plug_in = make_poserenet(_sections(model_config).get("poserenet"))
   name, options = read_config(model_config)
-  if _LINK_HALVES in inspect.signature(MODELS[name]).parameters:
+  known = inspect.signature(MODELS[name]).parameters
+  if _LINK_HALVES in known:
     options[_LINK_HALVES] = tuple(link_halves)
+  if _DIAMETER_PAIR in known:
+    options[_DIAMETER_PAIR] = diameter_pair
   base = MODELS[name](num_keypoints, **options)
   if plug_in.aggregation == "none":
     return base
@@ -103,7 +115,8 @@ def build(
 def _options_of(name: str) -> list[str]:
   """What a config can say of an architecture, beside its name."""
   known = list(inspect.signature(MODELS[name]).parameters)[1:]
-  return [option for option in known if option != _LINK_HALVES]
+  of_skeleton = (_LINK_HALVES, _DIAMETER_PAIR)
+  return [option for option in known if option not in of_skeleton]
 
 
 def _describe_options(name: str) -> str:
