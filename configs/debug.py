@@ -54,6 +54,8 @@ def _shrink_model(model: ConfigDict) -> None:
     "depth": lambda depth: min(depth, _SHALLOWEST.get(trunk, depth)),
     "deconv_filters": lambda filters: (16,) * len(filters),
     "num_stacks": lambda stacks: min(stacks, 2),
+    "num_stages": lambda stages: min(stages, 2),
+    "sub_crop_hw": lambda hw: (32, 32),
     "num_features": lambda features: 16,
     "num_blocks": lambda blocks: 1,
     "part_from_stack": lambda stack: min(stack, 2),

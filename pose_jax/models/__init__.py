@@ -19,7 +19,11 @@ from flax import linen as nn
 
 from pose_jax.models.alexnet import make_pose_alexnet
 from pose_jax.models.attention_options import NONE, AttentionOptions
+<<<<<<< HEAD
 from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
+=======
+from pose_jax.models.deeppose import diameter_pair_of, make_deeppose
+>>>>>>> cascade
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
@@ -39,10 +43,16 @@ MODELS = {
   "alexnet": make_pose_alexnet,
   "vgg": make_pose_vgg,
   "regressor": make_regressor,
+  "deeppose": make_deeppose,
 }
 
+<<<<<<< HEAD
 _LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
 _WITHOUT_HEATMAPS = ("regressor", "deeppose")
+=======
+# What factories learn of the skeleton: its links, and what spans a pose.
+_LINK_HALVES, _DIAMETER_PAIR = "link_halves", "diameter_pair"
+>>>>>>> cascade
 
 
 def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
@@ -63,7 +73,8 @@ def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
       "skeletal heatmaps show: give the skeleton links, or set skeletal to "
       "False"
     )
-  return build(model_config, skeleton.num_keypoints, link_halves)
+  pair = diameter_pair_of(skeleton)
+  return build(model_config, skeleton.num_keypoints, link_halves, pair)
 
 
 def map_hw(model_config: Any, crop_hw: Sequence[int]) -> tuple[int, int]:
@@ -85,13 +96,18 @@ def stage_hw(model: nn.Module, crop_hw: Sequence[int]) -> tuple[int, int]:
 
 
 def build(
-  model_config: Any, num_keypoints: int, link_halves: Sequence[str] = ()
+  model_config: Any,
+  num_keypoints: int,
+  link_halves: Sequence[str] = (),
+  diameter_pair: tuple[int, int] | None = None,
 ) -> nn.Module:
   """Returns the module of a config for a number of keypoints.
 
   Args:
     link_halves: "upper" or "lower" for each link of the skeleton; for the
       networks that have use for it.
+    diameter_pair: two keypoints whose distance says how large a pose is, or
+      None; likewise.
   """
   sections = _sections(model_config)
   plug_in, heads = (
@@ -99,6 +115,7 @@ def build(
     read_heads(sections),
   )
   name, options = read_config(model_config)
+<<<<<<< HEAD
   for key in KEYS:
     if heads[key] and name in _WITHOUT_HEATMAPS:
       raise ValueError(
@@ -106,7 +123,13 @@ def build(
         f"heatmaps: set {key} to False, or take a network with heatmaps"
       )
   if _LINK_HALVES in inspect.signature(MODELS[name]).parameters:
+=======
+  known = inspect.signature(MODELS[name]).parameters
+  if _LINK_HALVES in known:
+>>>>>>> cascade
     options[_LINK_HALVES] = tuple(link_halves)
+  if _DIAMETER_PAIR in known:
+    options[_DIAMETER_PAIR] = diameter_pair
   base = MODELS[name](num_keypoints, **options)
   if plug_in.aggregation != "none":
     base = PoseReNet(base, plug_in, getattr(base, "dtype", jnp.float32))
@@ -116,7 +139,8 @@ def build(
 def _options_of(name: str) -> list[str]:
   """What a config can say of an architecture, beside its name."""
   known = list(inspect.signature(MODELS[name]).parameters)[1:]
-  return [option for option in known if option != _LINK_HALVES]
+  of_skeleton = (_LINK_HALVES, _DIAMETER_PAIR)
+  return [option for option in known if option not in of_skeleton]
 
 
 def _describe_options(name: str) -> str:
