@@ -268,6 +268,7 @@ def _frames(config: ConfigDict) -> Frames:
     map_hw(config.model, crop_hw),
     config.data.alignment,
     config.data.padding,
+    keep_aspect=config.data.keep_aspect,
   )
 
 

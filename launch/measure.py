@@ -83,6 +83,7 @@ def make_protocol(
     attention=attention_options.describe(attention_of(experiment.model)),
     plug_in=describe_plug_ins(experiment),
     crop_hw=tuple(config.data.crop_hw),
+    stretched=not config.data.keep_aspect,
     reduced_decoding=config.data.reduced_decoding,
   )
 

@@ -27,7 +27,7 @@ def training_notes(experiment: Experiment) -> Iterator[str]:
 def alignment_notes(
   config: ConfigDict, trained: ConfigDict | None = None
 ) -> Iterator[str]:
-  """An alignment without what belongs to it, or other than it was learnt.
+  """An alignment without what belongs to it; crops other than were learnt.
 
   Args:
     config: of a training, or of an evaluation.
@@ -44,10 +44,18 @@ def alignment_notes(
       f"{_ROWS[alignment]}'s rows set loss.unbiased=True and eval.decoder=dark "
       f"(variant :{_ROWS[alignment].lower()})"
     )
-  if trained is not None and trained.data.alignment != alignment:
+  if trained is None:
+    return
+  if trained.data.alignment != alignment:
     yield (
       f"data.alignment is {alignment!r} but the run was trained with "
       f"{trained.data.alignment!r}: its keypoints come out displaced"
+    )
+  if trained.data.keep_aspect != config.data.keep_aspect:
+    yield (
+      f"data.keep_aspect is {config.data.keep_aspect} but the run was trained "
+      f"with {trained.data.keep_aspect}: it sees people thinner or wider than "
+      "those it knows"
     )
 
 

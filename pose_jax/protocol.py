@@ -46,6 +46,7 @@ class Protocol:
     num_parameters: trainable parameters.
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
+    stretched: whether boxes were stretched to it (Frames.keep_aspect False).
     attention: which the network has, in words; "" if none or not known.
     plug_in: its skeletal heatmaps, what stands behind its heatmaps, and which
       of its maps is decoded; "" if there is nothing of the kind.
@@ -86,6 +87,7 @@ class Protocol:
   plug_in: str = ""
   weights: str = ""
   crop_hw: tuple[int, int] | None = None
+  stretched: bool = False
   reduced_decoding: bool | None = None
 
   def __post_init__(self):
@@ -106,7 +108,6 @@ class Protocol:
 
   def rows(self) -> list[tuple[str, str]]:
     """(what, how) pairs for a table, in the order of `describe`."""
-    hw = self.crop_hw
     rows = [
       ("data", f"{self.dataset} {self.split}".strip()),
       ("people", self._people_text()),
@@ -116,7 +117,7 @@ class Protocol:
       ("network", self.network or UNKNOWN),
       ("attention", self.attention),
       ("plug-in", self.plug_in),
-      ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
+      ("input", self._input_text()),
       ("decoding", self._decoding_text()),
       ("flip test", self._flip_text()),
       (
@@ -147,6 +148,12 @@ class Protocol:
     if self.annotations_sha256:
       text += f" (annotations {self.annotations_sha256[:12]})"
     return text
+
+  def _input_text(self) -> str:
+    if self.crop_hw is None:
+      return UNKNOWN
+    height, width = self.crop_hw
+    return f"{height}x{width}" + ", box stretched" * self.stretched
 
   def _decoding_text(self) -> str:
     if self.reduced_decoding is None:

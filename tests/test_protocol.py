@@ -61,10 +61,17 @@ def test_attention_and_plug_in_are_rows_where_there_is_any():
   assert "plug-in" not in plain.describe()
 
 
+def test_a_stretched_box_is_in_the_row_of_the_input():
+  assert ("input", "256x192") in FULL.rows()
+  stretched = dataclasses.replace(FULL, stretched=True)
+  assert ("input", "256x192, box stretched") in stretched.rows()
+
+
 def test_a_protocol_written_before_a_field_existed_is_read():
   values = FULL.to_dict()
   del values["attention"]
   del values["plug_in"]
+  del values["stretched"]
   before = protocol.from_dict(values)
   assert before == dataclasses.replace(FULL, attention="", plug_in="")
 
