@@ -18,6 +18,8 @@ from scipy import stats
 
 SCORES = (  # those that a table of trainings has, where measured
   *("AP", "AP50", "AP75", "PCK@0.2", "PCKh@0.5", "PCP_strict@0.5"),
+  *("located@1/12", "presence_accuracy", "presence_majority"),
+  *("presence_balanced_accuracy", "presence_balanced_accuracy_chosen"),
 )
 _MAX_EXACT = 16  # pairs; 2^16 changes of sign
 _DIGITS = 3

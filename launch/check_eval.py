@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from launch.choices import choices, is_of_people, moved_by
 from launch.mistakes import suggest
 from pose_jax.codec.decode import DECODERS
-from pose_jax.eval import bootstrap, coco, limbs, pckh
+from pose_jax.eval import bootstrap, coco, limbs, located, pckh, presence
 from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
 from pose_jax.models import map_hw
@@ -119,6 +119,8 @@ def score_names(config: ConfigDict) -> tuple[str, ...]:
     "pck": (PCK_NAME,),
     "pckh": pckh.names(config.eval.pckh_variant),
     "pcp": tuple(f"PCP_{rule}@{limbs.THRESHOLD:g}" for rule in PCP_RULES),
+    "located": (located.NAME, f"{located.NAME}_mean"),
+    "presence": presence.NAMES,
   }
   metrics = metrics_in(config.eval.metrics, config.eval.boxes)
   return tuple(name for m in metrics for name in names[m])

@@ -84,7 +84,8 @@ _PREDICTIONS = flags.DEFINE_string(
   "predictions",
   None,
   "COCO results file to score instead of a network's predictions; "
-  "'ground_truth' feeds the annotations back (every score must be 1.000).",
+  "'ground_truth' feeds the annotations back (every score must be 1.000, but "
+  "presence_majority, and presence_ece 0).",
 )
 _COMPARE = flags.DEFINE_list(
   "compare", [], "Two COCO results files, A B: is their difference one?"
@@ -173,6 +174,7 @@ def _score_file(
   experiment: Experiment, dataset: Dataset, workdir: pathlib.Path
 ) -> None:
   """Scores --predictions; nothing is known of how they were made."""
+  config = experiment.config
   source, name = _PREDICTIONS.value, pathlib.Path(_PREDICTIONS.value).stem
   label = name
   if source != GROUND_TRUTH:  # files of one name are told apart
@@ -180,15 +182,15 @@ def _score_file(
     label = f"{pathlib.Path(source).name}, sha256 {digest[:12]}"
   found = score_predictions(
     dataset.people,
-    _ground_truth(dataset) if source == GROUND_TRUTH else source,
+    _ground_truth(dataset, config) if source == GROUND_TRUTH else source,
     protocol=protocol.unknown(
       dataset.name,
       dataset.split,
       predictions=label,
-      **measured_on(dataset, experiment.config),
+      **measured_on(dataset, config),
     ),
-    metrics=tuple(experiment.config.eval.metrics),
-    settings=make_settings(experiment.config),
+    metrics=tuple(config.eval.metrics),
+    settings=make_settings(config),
   )
   _show((found,), workdir, f"predictions_{name}", experiment, dataset)
 
@@ -204,12 +206,17 @@ def _compare_files(experiment: Experiment, dataset: Dataset) -> None:
   print(compared.describe(), flush=True)
 
 
-def _ground_truth(dataset: Dataset) -> list[dict]:
+def _ground_truth(dataset: Dataset, config: ConfigDict) -> list[dict]:
   """The annotations as if a network had predicted them, without doubt."""
   people = dataset.people.usable()
   score = (people.vis > 0).astype(np.float32)
-  rows = np.arange(len(people))
-  return of_people(people, rows, people.kpts_xy_img, score).to_results()
+  return of_people(
+    people,
+    np.arange(len(people)),
+    people.kpts_xy_img,
+    score,
+    presence=score if "presence" in config.eval.metrics else None,
+  ).to_results()
 
 
 def _evaluate_checkpoints(

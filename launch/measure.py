@@ -165,6 +165,7 @@ def make_settings(config: ConfigDict) -> scoring.Settings:
     seed=config.seed,
     with_keypoint_ap=config.eval.diagnosis,
     with_diagnosis=config.eval.diagnosis,
+    presence_threshold=config.eval.presence_threshold,
   )
 
 

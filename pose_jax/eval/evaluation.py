@@ -55,9 +55,13 @@ class Evaluation:
     return tuple(name for name in self.scores if " " not in name)
 
   def describe(self) -> str:
-    """The scores and their protocol on two lines."""
+    """The scores and their protocol on two lines, and what to do about them."""
     values = ", ".join(self._score_text(name) for name in self.headline)
-    return f"{values}\n  ({self.protocol.describe()})"
+    lines = [values, f"  ({self.protocol.describe()})"]
+    presence = self.details.presence
+    if presence and presence.advice():
+      lines.append(f"  {presence.advice()}")
+    return "\n".join(lines)
 
   def _score_text(self, name: str) -> str:
     value = self.scores[name]
@@ -149,6 +153,8 @@ def compare_files(
     results.check_results(listed, people, source=source)
     if set(metrics) - set(scoring.OF_ANYBODY):  # else nobody names the file
       results.keypoints_of_people(listed, people.usable(), source=source)
+    if "presence" in metrics:
+      results.presence_of_people(listed, people.usable(), source=source)
     found.append(
       predictions_lib.from_results(listed, people.skeleton.num_keypoints)
     )

@@ -53,8 +53,8 @@ class Evaluator:
 
   Args:
     predict_fn: (variables, host batch) -> kpts_xy_img [B, V, K, 2] and score
-      [B, V, K] as NumPy arrays (predict.make_predict, wrapped for the
-      devices).
+      [B, V, K] as NumPy arrays, and presence [B, V, K] where the network says
+      it (predict.make_predict, wrapped for the devices).
     people: the whole ground truth.
     boxes: what the batches' rows are.
     make_batches: called for each run, gives an iterator of host batches with
@@ -155,7 +155,10 @@ class Evaluator:
     """One way of measuring, from the keypoints of all."""
     settings = self._settings
     if not is_first:  # the table shows scores alone
-      settings = scoring.Settings(pckh_variant=settings.pckh_variant)
+      settings = scoring.Settings(
+        pckh_variant=settings.pckh_variant,
+        presence_threshold=settings.presence_threshold,
+      )
     predictions = self._predictions(measurement, rows)
     found = score_predictions(
       self._people,
@@ -176,12 +179,17 @@ class Evaluator:
     """
     boxes = self._boxes
     mine = np.flatnonzero(boxes.origin == measurement.origin)
+    presence = None
+    if "presence" in rows:
+      presence = rows["presence"][mine, measurement.way]
     predictions = predictions_lib.rounded(
       image_ids=boxes.image_ids[mine],
       person_ids=boxes.person_ids[mine],
       box_score=boxes.score[mine],
       kpts_xy_img=rows["kpts_xy_img"][mine, measurement.way],
       keypoint_score=rows["score"][mine, measurement.way],
+      presence=presence,
+      presence_threshold=self._settings.presence_threshold,
     )
     return nms.suppress(
       predictions,

@@ -3,7 +3,8 @@
 One entry per person: image_id, category_id 1, keypoints (x, y, score) * K in
 image pixels, score; and `person_id`, the annotation the prediction belongs to
 (top-down evaluation in ground truth boxes). COCO's loader ignores the extra
-key; PCK, which compares person with person, needs it.
+key; PCK, which compares person with person, needs it. Networks that say which
+keypoints are present add `presence`, K probabilities.
 """
 
 import json
@@ -62,6 +63,11 @@ def instance_score(
   counts = keypoint_score > MIN_KEYPOINT_SCORE
   total = np.where(counts, keypoint_score, 0).sum(1)
   return box_score * total / np.maximum(counts.sum(1), 1)
+
+
+def number(value: Any) -> float | None:
+  """A float, or None for nan: JSON has no nan, a reader no use for it."""
+  return None if math.isnan(value) else float(value)
 
 
 def read_results(path: str | pathlib.Path) -> Any:
@@ -126,6 +132,18 @@ def _problem(entry: Any, image_ids: set[int], num_values: int) -> str:
       return f"holds {value!r} where a finite number was expected"
   if not isinstance(entry.get("person_id", 0), int):
     return f"has person_id {entry['person_id']!r}; an annotation id is an int"
+  if "presence" in entry:
+    return _presence_problem(entry["presence"], num_values // 3)
+  return ""
+
+
+def _presence_problem(values: Any, num: int) -> str:
+  if not isinstance(values, list) or len(values) != num:
+    got = len(values) if isinstance(values, list) else type(values).__name__
+    return f"must have {num} probabilities in 'presence', got {got}"
+  for value in values:
+    if not _is_number(value) or not 0 <= value <= 1:
+      return f"holds {value!r} in 'presence'; a probability is in 0 to 1"
   return ""
 
 
@@ -145,9 +163,40 @@ def keypoints_of_people(
     ResultsError: if an entry has no person_id, one that the table does not
       hold, or one that came before; or if a person has no prediction.
   """
+  order = _entries_of_people(results, people, source)
+  found = [results[i]["keypoints"] for i in order]
+  shape = (len(people), people.skeleton.num_keypoints, 3)
+  return np.reshape(np.array(found, np.float64), shape)
+
+
+def presence_of_people(
+  results: Sequence[dict[str, Any]],
+  people: PeopleTable,
+  *,
+  source: str = "results",
+) -> Float[np.ndarray, "N K"]:
+  """The probability of each person's keypoints, matched by `person_id`.
+
+  Raises:
+    ResultsError: if an entry does not say it, or as `keypoints_of_people`.
+  """
+  without = [i for i, entry in enumerate(results) if "presence" not in entry]
+  if without:
+    raise ResultsError(
+      f"{source}: metrics asks for presence, but entry {without[0]} has no "
+      "'presence': only networks that say which keypoints are present can be "
+      "measured by it (config.model.presence)"
+    )
+  order = _entries_of_people(results, people, source)
+  found = [results[i]["presence"] for i in order]
+  shape = (len(people), people.skeleton.num_keypoints)
+  return np.reshape(np.array(found, np.float64), shape)
+
+
+def _entries_of_people(results, people, source) -> list[int]:
+  """Index of each person's entry."""
   row_of = {p: i for i, p in enumerate(np.asarray(people.person_ids).tolist())}
-  found = np.full((len(people), people.skeleton.num_keypoints, 3), np.nan)
-  is_found = np.zeros(len(people), bool)
+  found = np.full(len(people), -1)
   for i, entry in enumerate(results):
     if "person_id" not in entry:
       raise ResultsError(
@@ -157,19 +206,19 @@ def keypoints_of_people(
       )
     person_id = entry["person_id"]
     row = row_of.get(person_id)
-    if row is None or is_found[row]:
+    if row is None or found[row] >= 0:
       what = "which is not a person to evaluate"
       if row is not None:
         what = "which an earlier entry has too"
       raise ResultsError(
         f"{source}: entry {i} has person_id {person_id!r}, {what}"
       )
-    found[row] = np.reshape(entry["keypoints"], (-1, 3))
-    is_found[row] = True
+    found[row] = i
+  is_found = found >= 0
   if not is_found.all():
     first = people.person_ids[np.argmin(is_found)]
     raise ResultsError(
       f"{source}: only {is_found.sum()} of {len(people)} people have a "
       f"prediction, person_id {first} has none: PCK needs every person"
     )
-  return found
+  return found.tolist()

@@ -7,8 +7,7 @@ file gives the printed numbers again.
 
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,20 @@ from pose_jax.eval import (
   bootstrap,
   coco,
   limbs,
+  located,
   oks,
   pck,
   pckh,
+  presence,
   results,
   statistic,
 )
+from pose_jax.eval.keypoint_rows import keypoint_rows
 from pose_jax.eval.predictions import from_results
+from pose_jax.eval.results import number
 from pose_jax.skeleton import Skeleton
 
-METRICS = ("coco", "pck", "pckh", "pcp")
+METRICS = ("coco", "pck", "pckh", "pcp", "located", "presence")
 OF_ANYBODY = ("coco",)  # need not know whose a prediction is
 PCK_NAME = f"PCK@{pck.THRESHOLD:g}"
 
@@ -44,6 +47,7 @@ class Settings:
     seed: of the resampling.
     with_keypoint_ap: AP of every single keypoint ("coco").
     with_diagnosis: what is wrong with the predictions and what it costs.
+    presence_threshold: probability from which on a keypoint is present.
   """
 
   pckh_variant: str = "hrnet"
@@ -51,6 +55,7 @@ class Settings:
   seed: int = 0
   with_keypoint_ap: bool = False
   with_diagnosis: bool = False
+  presence_threshold: float | int = presence.THRESHOLD
 
 
 PLAIN = Settings()
@@ -64,14 +69,15 @@ class Scores:
     values: name -> score in [0, 1], None where nothing could be measured:
       COCO's ten numbers; "PCK@0.2" over all labelled keypoints,
       "PCK@0.2_mean" over the keypoints' scores, "PCK@0.2_mean_pose" of the
-      mean training pose; PCKh's as `pckh.names`, PCP's as `limbs.values`.
+      mean training pose; PCKh's as `pckh.names`, PCP's as `limbs.values`,
+      those of location and presence as `located.values`, `presence.NAMES`.
     intervals: name -> (low, high), 95 % over resampled images.
-    keypoints: one row per keypoint: name, labelled, and PCK@0.2 and
-      similarity where measured.
+    keypoints: one row per keypoint, see `keypoint_rows`.
     matched: [N, K, 3] (x, y, score) in image pixels predicted for each usable
       person; nan where there is none.
     error: [N] how wrong each person is, 0 to 1, for choosing pictures.
-    coco, pck, baseline: the full results behind the values, or None.
+    coco, pck, pckh, baseline, located, presence: the full results behind the
+      values, or None.
   """
 
   values: dict[str, float | None]
@@ -83,6 +89,8 @@ class Scores:
   pck: pck.Pck | None
   pckh: pck.Pck | None
   baseline: pck.Pck | None
+  located: pck.Pck | None
+  presence: presence.Presence | None
 
 
 def check_metrics(metrics: Sequence[str], people: results.PeopleTable) -> None:
@@ -126,6 +134,10 @@ def variant(
       f"PCP: both ends of a limb within {limbs.THRESHOLD:g} of its length "
       "(strict), or their mean (loose)"
     )
+  if "located" in metrics:
+    parts.append(located.describe())
+  if "presence" in metrics:
+    parts.append(presence.describe(settings.presence_threshold))
   return "; ".join(parts)
 
 
@@ -150,7 +162,7 @@ def score(
   Raises:
     ValueError: for an unknown metric.
     MetricError: for one that these people cannot have.
-    ResultsError: for a bad entry, named.
+    ResultsError: for a bad entry, named; for "presence" one without it.
   """
   check_metrics(metrics, people)
   results.check_results(predictions, people, source=source)
@@ -160,6 +172,7 @@ def score(
   else:
     matched = _matched(predictions, usable)
   coco_scores = baseline = pck_scores = pckh_scores = keypoint_ap = None
+  located_scores = presence_scores = None
   if "coco" in metrics:
     coco_scores = coco.evaluate_coco(people, predictions, source=source)
     if settings.with_keypoint_ap:
@@ -176,15 +189,33 @@ def score(
       matched[..., :2], usable, variant=settings.pckh_variant
     )
     found = pckh.values(pckh_scores, settings.pckh_variant)
-    values |= {name: number(value) for name, value in found.items()}
+    values |= _numbers(found)
   if "pcp" in metrics:
     values |= _pcp_values(matched[..., :2], usable)
+  if "located" in metrics:
+    located_scores = located.located_of_people(matched[..., :2], usable)
+    values |= _numbers(located.values(located_scores))
+  if "presence" in metrics:
+    presence_scores = presence.measure(
+      results.presence_of_people(predictions, usable, source=source),
+      np.asarray(usable.vis) > 0,
+      np.asarray(usable.image_ids)[usable.image_index],
+      threshold=settings.presence_threshold,
+    )
+    values |= _numbers(presence_scores.values)
   rows = np.arange(len(usable))
   return Scores(
     values=values,
     intervals=_intervals(people, predictions, metrics, settings),
-    keypoints=_keypoint_rows(
-      usable, matched, keypoint_ap, coco_scores, pck_scores, pckh_scores
+    keypoints=keypoint_rows(
+      usable,
+      matched,
+      with_similarity=coco_scores is not None,
+      keypoint_ap=keypoint_ap,
+      pck_scores=pck_scores,
+      pckh_scores=pckh_scores,
+      located_scores=located_scores,
+      presence=presence_scores,
     ),
     matched=matched,
     error=error_of(metrics, usable)(matched[..., :2], rows),
@@ -192,6 +223,8 @@ def score(
     pck=pck_scores,
     pckh=pckh_scores,
     baseline=baseline,
+    located=located_scores,
+    presence=presence_scores,
   )
 
 
@@ -199,10 +232,15 @@ def statistics(
   metrics: Sequence[str], settings: Settings
 ) -> tuple[statistic.Metric, ...]:
   """The metrics as resampling takes them."""
-  of_heads = functools.partial(
-    statistic.pckh_statistic, variant=settings.pckh_variant
-  )
-  return tuple(of_heads if metric == "pckh" else metric for metric in metrics)
+  with_settings = {
+    "pckh": functools.partial(
+      statistic.pckh_statistic, variant=settings.pckh_variant
+    ),
+    "presence": functools.partial(
+      statistic.presence_statistic, threshold=settings.presence_threshold
+    ),
+  }
+  return tuple(with_settings.get(metric, metric) for metric in metrics)
 
 
 def _intervals(people, predictions, metrics, settings: Settings):
@@ -296,45 +334,8 @@ def _pcp_values(
   for rule in pck.PCP_RULES:
     result = limbs.pcp_of_people(kpts_xy_img, usable, rule=rule)
     values |= limbs.values(result, usable.skeleton, rule)
+  return _numbers(values)
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
   return {name: number(value) for name, value in values.items()}
-
-
-def _keypoint_rows(
-  usable: results.PeopleTable,
-  matched: Float[np.ndarray, "N K 3"],
-  keypoint_ap: Float[np.ndarray, "K"] | None,
-  coco_scores: coco.CocoScores | None,
-  pck_scores: pck.Pck | None,
-  pckh_scores: pck.Pck | None,
-) -> tuple[dict[str, Any], ...]:
-  labelled = np.asarray(usable.vis) > 0
-  rows = [
-    {"name": name, "labelled": int(count)}
-    for name, count in zip(
-      usable.skeleton.keypoints, labelled.sum(0), strict=True
-    )
-  ]
-  if coco_scores:
-    each, _ = oks.similarity_of_people(
-      matched[..., :2], usable, np.arange(len(usable))
-    )
-    total = np.where(labelled, np.nan_to_num(each), 0).sum(0)
-    for row, value in zip(rows, total, strict=True):
-      row["similarity"] = (
-        float(value / row["labelled"]) if row["labelled"] else None
-      )
-  if keypoint_ap is not None:
-    for row, value in zip(rows, keypoint_ap, strict=True):
-      row["AP"] = number(value)
-  for title, found in (("PCK", pck_scores), ("PCKh", pckh_scores)):
-    if found:
-      threshold = pck.THRESHOLD if title == "PCK" else pckh.THRESHOLDS[0]
-      each = found.per_keypoint[found.at(threshold)]
-      for row, value in zip(rows, each, strict=True):
-        row[f"{title}@{threshold:g}"] = number(value)
-  return tuple(rows)
-
-
-def number(value: Any) -> float | None:
-  """A float, or None for nan: JSON has no nan, a reader no use for it."""
-  return None if math.isnan(value) else float(value)

@@ -2,8 +2,8 @@
 
 What resampling (bootstrap.py) needs of a score: everything that looks at
 predictions is done once, and a resample only sums again. COCO's numbers, PCK,
-PCKh and PCP are here under the names that scoring gives them; any other share
-of counts becomes one by `ratio_statistic`.
+PCKh, PCP, located keypoints and presence are here under the names that scoring
+gives them; any other share of counts becomes one by `ratio_statistic`.
 """
 
 import dataclasses
@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from pose_jax.eval import average_precision, limbs, pck, results
+from pose_jax.eval import (
+  average_precision,
+  limbs,
+  located,
+  pck,
+  presence,
+  results,
+)
 from pose_jax.eval import pckh as pckh_lib
 from pose_jax.eval.predictions import Predictions
 from pose_jax.eval.results import PeopleTable
@@ -153,6 +160,65 @@ def pcp_statistic(people: PeopleTable, predictions: Predictions) -> Statistic:
   return _joined([of_rule(rule) for rule in pck.PCP_RULES])
 
 
+def located_statistic(
+  people: PeopleTable, predictions: Predictions
+) -> Statistic:
+  """Located keypoints under the names of `located.values`.
+
+  Raises:
+    ResultsError: unless every usable person has one prediction of its own.
+  """
+  usable, found, truth, labelled = _person_by_person(people, predictions)
+  counts = _counts_of_images(
+    usable,
+    lambda rows: pck.pck(
+      located.in_box(found, usable)[rows],
+      located.in_box(truth, usable)[rows],
+      labelled[rows],
+      reference=np.ones(len(rows)),
+      thresholds=(located.THRESHOLD,),
+    ),
+  )
+  columns = tuple(range(labelled.shape[1]))
+  shares = (
+    Share(located.NAME, 0, columns),
+    Share(f"{located.NAME}_mean", 0, columns, True),
+  )
+  return _statistic_of_counts(shares, *counts)
+
+
+def presence_statistic(
+  people: PeopleTable,
+  predictions: Predictions,
+  *,
+  threshold: float | int = presence.THRESHOLD,
+) -> Statistic:
+  """Accuracy and balanced accuracy of presence, at one threshold.
+
+  What would have to choose a threshold or fill bins again for every resample
+  has no interval.
+
+  Raises:
+    ResultsError: as `results.presence_of_people`.
+  """
+  usable = people.usable()
+  said = (
+    results.presence_of_people(predictions.to_results(), usable) >= threshold
+  )
+  truth = np.asarray(usable.vis) > 0
+  cells = said & truth, said & ~truth, ~said & ~truth, ~said & truth
+  counts = [_sum_of_images(usable, cell) for cell in cells]
+
+  def of_weights(weights):
+    weights = weights.astype(np.float64)
+    drawn = presence.Counts(*(weights @ count for count in counts))
+    return np.stack([drawn.accuracy, drawn.balanced_accuracy], 1)
+
+  return Statistic(
+    ("presence_accuracy", "presence_balanced_accuracy"), of_weights
+  )
+
+
 def ratio_statistic(
   name: str,
   correct: Bool[np.ndarray, "N K"],
@@ -166,16 +232,9 @@ def ratio_statistic(
       columns with any label.
     correct, labelled: of each row of `people`, each keypoint (or limb).
   """
-  image = np.asarray(people.image_index)
-  num_images, num_columns = len(people.image_ids), labelled.shape[1]
-  cell = (image[:, None] * num_columns + np.arange(num_columns)).ravel()
-  right, whole = (
-    np.bincount(cell, part.ravel(), num_images * num_columns).reshape(
-      num_images, num_columns
-    )
-    for part in (correct & labelled, labelled)
-  )
-  columns = tuple(range(num_columns))
+  right = _sum_of_images(people, correct & labelled)
+  whole = _sum_of_images(people, labelled)
+  columns = tuple(range(labelled.shape[1]))
   shares = (Share(name, 0, columns), Share(f"{name}_mean", 0, columns, True))
   return _statistic_of_counts(shares, right[:, None], whole)
 
@@ -186,6 +245,15 @@ def _person_by_person(people, predictions):
   found = results.keypoints_of_people(predictions.to_results(), usable)
   truth, labelled = np.asarray(usable.kpts_xy_img), np.asarray(usable.vis) > 0
   return usable, found[..., :2], truth, labelled
+
+
+def _sum_of_images(people, part):
+  """[N, K] of people, summed over those of each image: [M, K]."""
+  image = np.asarray(people.image_index)
+  num_images, num_columns = len(people.image_ids), part.shape[1]
+  cell = (image[:, None] * num_columns + np.arange(num_columns)).ravel()
+  total = np.bincount(cell, part.ravel(), num_images * num_columns)
+  return total.reshape(num_images, num_columns)
 
 
 def _counts_of_images(people, measure):
@@ -238,6 +306,8 @@ METRICS = {
   "pck": pck_statistic,
   "pckh": pckh_statistic,
   "pcp": pcp_statistic,
+  "located": located_statistic,
+  "presence": presence_statistic,
 }
 
 

@@ -10,6 +10,8 @@ from pose_jax.eval import predict
 
 Batch = Mapping[str, np.ndarray]
 
+_KEPT = ("kpts_xy_img", "score", "presence")  # of what a network's run gives
+
 
 def no_progress(done: int, total: int) -> None:
   """Tells nobody."""
@@ -29,7 +31,7 @@ def predict_people(
 
   Args:
     predict_fn: (variables, host batch) -> kpts_xy_img [B, V, K, 2] and score
-      [B, V, K], V ways of testing.
+      [B, V, K], V ways of testing; presence [B, V, K] if the network says it.
     batches: with images, img_from_hm, person (row of the table), valid.
     num_people: rows of the table; each must come exactly once, over all hosts.
     gather: joins the rows of all hosts.
@@ -37,8 +39,9 @@ def predict_people(
       crops to keep.
     progress: called with (people done on this host, num_people).
   Returns:
-    person [R], kpts_xy_img [R, V, K, 2] and score [R, V, K]; and stage ->
-    seconds, the first batch, which compiles, apart.
+    person [R], kpts_xy_img [R, V, K, 2], score [R, V, K] and, if it is said,
+    presence [R, V, K]; and stage -> seconds, the first batch, which compiles,
+    apart.
   Raises:
     ValueError: if a row is missing or comes twice, or there is no batch.
   """
@@ -50,8 +53,7 @@ def predict_people(
     part = {
       "person": np.asarray(batch["person"]),
       "valid": np.asarray(batch["valid"]),
-      "kpts_xy_img": np.asarray(out["kpts_xy_img"]),
-      "score": np.asarray(out["score"]),
+      **{key: np.asarray(out[key]) for key in _KEPT if key in out},
     }
     offer(batch, part["kpts_xy_img"])
     stage = "prediction" if parts else "first batch (compiles)"

@@ -39,8 +39,11 @@ def batches_of(people, *, size=4, order=None):
     }
 
 
-def oracle(people, *, error=0.0, wrong_padding=True):
-  """Predicts the truth; a second look at a person in a batch is nonsense."""
+def oracle(people, *, error=0.0, wrong_padding=True, presence=None):
+  """Predicts the truth; a second look at a person in a batch is nonsense.
+
+  With presence [N, K] it says that too.
+  """
   usable = people.usable()
 
   def predict_fn(variables, batch):
@@ -51,7 +54,9 @@ def oracle(people, *, error=0.0, wrong_padding=True):
     if wrong_padding:
       kpts[~first] = -1e6
     maps = np.ones((len(rows), 16, 12, usable.skeleton.num_keypoints))
+    said = {} if presence is None else {"presence": presence[rows][:, None]}
     return {
+      **said,
       "kpts_xy_img": kpts[:, None],
       "score": np.full((len(kpts), 1, kpts.shape[1]), 0.8, np.float32),
       "heatmaps": (maps * rows[:, None, None, None]).astype(np.float32),

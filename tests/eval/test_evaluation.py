@@ -46,3 +46,32 @@ def test_files_of_one_name_are_called_by_their_folders(make_people, tmp_path):
   assert names == ("a/found.json", "b/found.json")
   names = compare_files(people, files[0], files[0], settings=FEW).rows[0].names
   assert names == ("A", "B")
+
+
+def test_files_are_compared_by_the_presence_they_say(make_people, tmp_path):
+  people = make_people(4, skeleton=LSP14)
+  people.vis[:, :4] = 0
+  truth = (people.vis > 0).astype(float)
+
+  def saying(presence):
+    rows = {p: row for p, row in zip(people.person_ids, presence, strict=True)}
+    return lambda entry: {
+      **entry,
+      "presence": rows[entry["person_id"]].tolist(),
+    }
+
+  files = [
+    _write(tmp_path / "right.json", people, saying(0.2 + 0.1 * truth)),
+    _write(tmp_path / "always.json", people, saying(np.ones_like(truth))),
+  ]
+  settings = scoring.Settings(num_samples=50, presence_threshold=0.25)
+  compared = compare_files(
+    people, *files, metrics=("presence",), settings=settings
+  )
+  assert [(row.name, row.a, row.b) for row in compared.rows] == [
+    ("presence_accuracy", 1.0, pytest.approx(10 / 14)),
+    ("presence_balanced_accuracy", 1.0, 0.5),
+  ]
+  silent = _write(tmp_path / "silent.json", people)
+  with pytest.raises(ResultsError, match="silent.json: metrics asks for pres"):
+    compare_files(people, files[0], silent, metrics=("presence",), settings=FEW)

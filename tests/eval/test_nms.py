@@ -36,7 +36,11 @@ def _table(num_images=7, seed=0):
   mixed = np.random.default_rng(seed).permutation(len(image_ids))
   kpts, score, area = (np.concatenate(p)[mixed] for p in zip(*parts))  # noqa: B905
   predictions = Predictions(
-    image_ids[mixed], kpts, score, np.arange(len(score)) + 70
+    image_ids[mixed],
+    kpts,
+    score,
+    np.arange(len(score)) + 70,
+    np.round(kpts[..., 2] / kpts[..., 2].max(), 6),
   )
   return predictions, area
 
@@ -184,11 +188,12 @@ def test_suppress_is_each_image_by_itself(kind, reorder_only):
     ids += predictions.person_ids[rows[kept]].tolist()
   assert got.person_ids.tolist() == ids and len(ids) < len(predictions)
   np.testing.assert_array_equal(got.score, score)
-  by_id = dict(
-    zip(predictions.person_ids, predictions.kpts_xys_img, strict=True)
+  row_of = {p: row for row, p in enumerate(predictions.person_ids)}
+  rows = [row_of[person_id] for person_id in ids]
+  np.testing.assert_array_equal(
+    got.kpts_xys_img, predictions.kpts_xys_img[rows]
   )
-  for person_id, kpts in zip(ids, got.kpts_xys_img, strict=True):
-    np.testing.assert_array_equal(kpts, by_id[person_id])
+  np.testing.assert_array_equal(got.presence, predictions.presence[rows])
 
 
 def test_suppressing_twice_changes_nothing_more():

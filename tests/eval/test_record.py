@@ -247,3 +247,38 @@ def test_a_network_without_attention_has_none_in_its_report(
   assert not any(result.attention)
   folder = record.write((result,), tmp_path, hm_from_crop=FRAMES.hm_from_crop)
   assert "Attention" not in (folder / "report.html").read_text()
+
+
+def test_presence_is_scored_from_the_file_as_it_was_printed(
+  make_people, tmp_path
+):
+  people = make_people(6, skeleton=LSP14)
+  people.vis[:, 3] = 0
+  rng = np.random.default_rng(0)
+  truth = (people.vis > 0).astype(np.float32)
+  said = 0.6 * rng.random(truth.shape, np.float32) + 0.4 * truth
+  settings = scoring.Settings(num_samples=40, presence_threshold=0.45)
+  options = {"metrics": ("coco", "located", "presence"), "settings": settings}
+  result = run(
+    people, predict_fn=oracle(people, error=9.0, presence=said), **options
+  )
+  folder = record.write(
+    (result,),
+    tmp_path / "e",
+    read_image=lambda i: np.full((400, 400, 3), 90, np.uint8),
+  )
+  again = score_predictions(
+    people, folder / "predictions.json", protocol=PROTOCOL, **options
+  )
+  assert again.scores == result.scores
+  assert again.intervals == result.intervals
+  assert again.describe().split("(")[0] == result.describe().split("(")[0]
+  right = (said >= 0.45) == (people.vis > 0)
+  assert result.scores["presence_accuracy"] == pytest.approx(right.mean())
+  assert 0.5 < result.scores["presence_accuracy"] < 1
+  entry = result.predictions[0]
+  is_there = np.array(entry["presence"]) >= 0.45
+  np.testing.assert_allclose(entry["keypoints"][2::3], 0.8 * is_there)
+  assert result.describe().endswith(
+    f"--config.eval.presence_threshold={result.details.presence.best_threshold}"
+  )

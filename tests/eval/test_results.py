@@ -124,3 +124,74 @@ def test_pck_needs_everybody_once(make_people, change, message):
   change(found)
   with pytest.raises(results.ResultsError, match=message):
     results.keypoints_of_people(found, people)
+
+
+def _with_presence(people):
+  rng = np.random.default_rng(0)
+  presence = rng.random(people.vis.shape).astype(np.float32)
+  return presence, predictions.of_people(
+    people,
+    np.arange(len(people)),
+    people.kpts_xy_img,
+    np.full(people.vis.shape, 0.8),
+    presence=presence,
+    presence_threshold=0.4,
+  )
+
+
+def test_an_absent_keypoint_has_no_score_and_keeps_its_place(make_people):
+  people = make_people(4)
+  presence, found = _with_presence(people)
+  is_there = np.round(presence.astype(np.float64), 6) >= 0.4
+  np.testing.assert_array_equal(
+    found.kpts_xys_img[..., 2], np.where(is_there, 0.8, 0)
+  )
+  np.testing.assert_allclose(
+    found.kpts_xys_img[..., :2], people.kpts_xy_img, atol=6e-4
+  )
+  np.testing.assert_allclose(found.score, 0.8)  # of what is there
+  assert np.abs(found.presence - presence).max() < 1e-6
+
+
+def test_presence_goes_to_a_file_and_back(make_people):
+  people = make_people(4)
+  _, found = _with_presence(people)
+  listed = json.loads(json.dumps(found.to_results()))
+  results.check_results(listed, people)
+  again = predictions.from_results(listed, 17)
+  np.testing.assert_array_equal(again.presence, found.presence)
+  picked = found.select(np.array([2, 0]))
+  np.testing.assert_array_equal(picked.presence, found.presence[[2, 0]])
+  of_people = results.presence_of_people(listed[::-1], people)
+  np.testing.assert_array_equal(of_people, found.presence)
+  del listed[3]["presence"]
+  assert predictions.from_results(listed, 17).presence is None
+  assert "presence" not in _valid(people)[0]
+  assert predictions.from_results([], 17).presence is None
+
+
+@pytest.mark.parametrize(
+  ("value", "message"),
+  [
+    ([0.5] * 16, "entry 1 must have 17 probabilities in 'presence', got 16"),
+    (0.5, "'presence', got float"),
+    ([1.5] * 17, r"entry 1 holds 1.5 in 'presence'; a probability is in 0 to"),
+    ([math.nan] * 17, "entry 1 holds nan in 'presence'"),
+    ([True] * 17, "entry 1 holds True in 'presence'"),
+  ],
+)
+def test_bad_presence_is_named(make_people, value, message):
+  people = make_people(3)
+  listed = _with_presence(people)[1].to_results()
+  listed[1]["presence"] = value
+  with pytest.raises(results.ResultsError, match=message):
+    results.check_results(listed, people)
+
+
+def test_without_presence_it_cannot_be_measured(make_people):
+  people = make_people(3)
+  listed = _with_presence(people)[1].to_results()
+  del listed[2]["presence"]
+  message = "f.json: metrics asks for presence, but entry 2 has no 'presence'"
+  with pytest.raises(results.ResultsError, match=message):
+    results.presence_of_people(listed, people, source="f.json")

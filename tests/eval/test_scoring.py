@@ -55,14 +55,14 @@ def _mpii(make_people, num=6):
   return dataclasses.replace(people, head_size=np.full(num, 20, np.float32))
 
 
-def _results(people, kpts_xy_img):
+def _results(people, kpts_xy_img, presence=None):
   score = np.ones(people.vis.shape)
   return of_people(
-    people, np.arange(len(people)), kpts_xy_img, score
+    people, np.arange(len(people)), kpts_xy_img, score, presence=presence
   ).to_results()
 
 
-ALL = ("coco", "pckh", "pcp")
+ALL = ("coco", "pckh", "pcp", "located")
 
 
 def test_truth_fed_back_is_perfect_by_every_metric(make_people):
@@ -81,6 +81,7 @@ def test_truth_fed_back_is_perfect_by_every_metric(make_people):
   np.testing.assert_allclose(measured, 1, atol=1e-9)
   for row in found.keypoints:
     assert row["AP"] == row["PCKh@0.5"] == pytest.approx(1)
+    assert row["located@1/12"] == 1
 
 
 def test_one_keypoint_off_by_half_a_head_counts_where_it_should(make_people):
@@ -105,3 +106,69 @@ def test_the_protocol_says_how_each_metric_counts():
   assert "0.2 x |left_shoulder - right_hip|" in text
   assert "PCKh (hrnet)" in text and "PCP" in text
   assert scoring.variant(("coco",), LSP14) == ""
+
+
+def test_presence_by_hand_of_a_table(make_people):
+  people = make_people(4)
+  people.vis[1:, 2] = 0  # one of four has it
+  people.vis[0, 5] = 0
+  said = (people.vis > 0).astype(np.float64)
+  said[0, 5] = 1  # the only mistake
+  found = scoring.score(
+    people,
+    _results(people, people.kpts_xy_img, said),
+    metrics=("presence",),
+  )
+  values = found.values
+  assert values["presence_accuracy"] == pytest.approx(67 / 68)
+  assert values["presence_majority"] == pytest.approx(66 / 68)
+  assert values["presence_balanced_accuracy"] == pytest.approx((1 + 3 / 4) / 2)
+  assert values["presence_ece"] == pytest.approx(1 / 68)
+  assert not [name for name in values if " " in name]
+  row = found.keypoints[2]
+  assert (row["labelled"], row["present"]) == (1, 0.25)
+  assert row["presence_accuracy"] == row["presence_balanced_accuracy"] == 1
+  assert found.keypoints[5]["presence_accuracy"] == 0.75
+  assert found.keypoints[0]["presence_balanced_accuracy"] is None
+  assert found.presence.best_threshold == 0.5
+
+
+def test_truth_fed_back_has_perfect_presence(make_people):
+  people = make_people(6)
+  people.vis[:, ::3] = 0
+  people.vis[::2, ::4] = 2
+  found = scoring.score(
+    people,
+    _results(people, people.kpts_xy_img, (people.vis > 0).astype(float)),
+    metrics=("located", "presence"),
+    settings=scoring.Settings(num_samples=40),
+  )
+  values = dict(found.values)
+  assert values.pop("presence_ece") == 0
+  assert 0.5 < values.pop("presence_majority") < 1
+  assert values == dict.fromkeys(values, 1)
+  assert len(values) == 5
+  assert set(found.intervals) == {
+    *("located@1/12", "located@1/12_mean"),
+    *("presence_accuracy", "presence_balanced_accuracy"),
+  }
+
+
+def test_people_without_absent_keypoints_have_no_balance(make_people):
+  people = make_people(4)
+  found = scoring.score(
+    people,
+    _results(people, people.kpts_xy_img, np.full(people.vis.shape, 0.7)),
+    metrics=("presence",),
+    settings=scoring.Settings(num_samples=40),
+  )
+  assert found.values["presence_accuracy"] == 1
+  assert found.values["presence_balanced_accuracy"] is None
+  assert set(found.intervals) == {"presence_accuracy"}
+
+
+def test_the_protocol_says_how_location_and_presence_count():
+  settings = scoring.Settings(presence_threshold=0.63)
+  text = scoring.variant(("located", "presence"), LSP14, settings)
+  assert "located: at most 1/12" in text
+  assert "presence: a probability of at least 0.63" in text

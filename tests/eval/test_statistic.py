@@ -27,6 +27,7 @@ def _one_each(people, shift=15.0):
     kpts_xys_img=np.concatenate([kpts, score], -1).astype(np.float64),
     score=np.linspace(0.1, 0.9, len(people)),
     person_ids=people.person_ids,
+    presence=np.round(rng.random(people.vis.shape), 6),
   )
 
 
@@ -77,6 +78,23 @@ def test_pckh_is_that_of_scoring(make_people, variant):
   assert 0.1 < values[got.names[0]] < 0.9
 
 
+@pytest.mark.parametrize("metric", ["located", "presence"])
+def test_location_and_presence_are_those_of_scoring(make_people, metric):
+  people = make_people(9, skeleton=LSP14, num_images=3)
+  people.vis[np.random.default_rng(1).random(people.vis.shape) < 0.3] = 0
+  predictions = _one_each(people, 8.0)
+  settings = scoring.Settings(presence_threshold=0.3)
+  scores = scoring.score(
+    people, predictions.to_results(), metrics=(metric,), settings=settings
+  )
+  (make,) = scoring.statistics((metric,), settings)
+  (got,) = statistic.make_statistics([make], people, predictions)
+  values = got.of_weights(_once(people))[0]
+  expected = [scores.values[name] for name in got.names]
+  np.testing.assert_allclose(values, expected)
+  assert len(got.names) == 2 and 0.1 < values.min() and values.max() < 0.9
+
+
 def test_pcp_is_that_of_scoring(make_people):
   people = make_people(8, skeleton=LSP14)
   people.vis[:, 5] = 0
@@ -98,6 +116,7 @@ def test_pcp_is_that_of_scoring(make_people):
 def test_an_image_of_weight_zero_is_not_there(make_people, make):
   people = make_people(9, skeleton=LSP14, num_images=3)
   people.head_size[:] = 40
+  people.vis[::2, 3:7] = 0
   predictions = _one_each(people)
   got = make(people, predictions).of_weights(np.array([[1, 0, 1], [2, 0, 2]]))
   fewer = make(*_without(people, predictions, 1))
