@@ -13,6 +13,7 @@ from pose_jax.models import (
   plug_in_of,
   poserenet_options,
 )
+from pose_jax.protocol import COORDINATES
 
 _ROWS = {"unit": "DARK", "udp": "UDP"}  # whose rows have which alignment
 
@@ -38,7 +39,8 @@ def alignment_notes(
     parts.append("loss.unbiased is False")
   if config.eval.decoder != "dark":
     parts.append(f"eval.decoder is {config.eval.decoder!r}")
-  if alignment in _ROWS and parts:
+  is_of_heatmaps = config.eval.decoder != COORDINATES
+  if alignment in _ROWS and parts and is_of_heatmaps:
     yield (
       f"data.alignment is {alignment!r} but {' and '.join(parts)}: "
       f"{_ROWS[alignment]}'s rows set loss.unbiased=True and eval.decoder=dark "
