@@ -100,6 +100,11 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
       f"eval.bootstrap_samples is {settings.bootstrap_samples}: it must be 0, "
       f"for no intervals, or at least {bootstrap.FEWEST}"
     )
+  if not 0 <= settings.presence_threshold <= 1:
+    yield (
+      f"eval.presence_threshold is {settings.presence_threshold}: it is a "
+      "probability, from 0 to 1"
+    )
   for choice in choices(settings):
     scales = choice.scales
     if not scales or min(scales) <= 0 or len(set(scales)) < len(scales):

@@ -25,11 +25,12 @@ MAY_IMPORT = {
   "train": {"models", "codec", "geometry", "ops", "skeleton", "parallel"},
   "eval": {
     *("codec", "geometry", "ops", "skeleton", "protocol", "parallel"),
-    *("draw", "pages"),  # eval/record.py and diagnosis_record.py only
+    *("draw", "draw_density", "pages"),  # only the files of DRAWS
   },
   "draw": {"skeleton", "geometry"},
   "draw_scale": set(),
   "draw_attention": {"draw", "draw_scale", "skeleton"},
+  "draw_density": {"draw", "skeleton"},
   # data: inspection.py and finding_pictures.py only
   "pages": {"data", "draw", "draw_attention", "geometry", "skeleton"},
 }
@@ -45,6 +46,7 @@ NEVER = {
   "data": ("jax", "flax", "optax"),
   "draw": ("jax", "flax"),
   "draw_attention": ("jax", "flax"),
+  "draw_density": ("jax", "flax"),
   "draw_scale": ("jax", "flax"),
   "pages": ("jax", "flax"),
   "protocol": ("jax", "numpy"),
@@ -100,9 +102,9 @@ def test_rooms_import_what_the_table_allows(path):
     assert parts[0] not in NEVER.get(room, ()), (
       f"{path}:{line}: {room} may not import {module}"
     )
-  if room == "eval" and path.name not in ("record.py", "diagnosis_record.py"):
+  if room == "eval" and path.name not in DRAWS:
     assert not [m for _, m in imported(path) if m.startswith(DRAWING)], (
-      f"{path}: only eval/record.py and diagnosis_record.py draw"
+      f"{path}: in eval only {', '.join(DRAWS)} draw"
     )
   if room == "pages" and path.name not in (
     *("inspection.py", "finding_pictures.py"),
@@ -115,6 +117,7 @@ def test_rooms_import_what_the_table_allows(path):
 
 
 DRAWING = ("pose_jax.draw", "pose_jax.pages")
+DRAWS = ("record.py", "diagnosis_record.py", "presence_record.py")
 
 
 @pytest.mark.parametrize(

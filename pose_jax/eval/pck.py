@@ -302,6 +302,15 @@ def groups(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
   return result
 
 
+def curves(result: Pck, skeleton: Skeleton) -> dict[str, np.ndarray]:
+  """Name -> share [T] over the thresholds: "all", then each of `groups`."""
+  each, found = result.per_keypoint, {"all": result.total}
+  for name, members in groups(skeleton).items():
+    if not np.isnan(each[:, list(members)]).all():
+      found[name] = np.nanmean(each[:, list(members)], 1)
+  return found
+
+
 def _common_end(a: str, b: str) -> str:
   """What two names end in alike: left_knee and right_knee give knee."""
   n = 0

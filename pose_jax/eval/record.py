@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pose_jax import protocol as protocol_lib
-from pose_jax.eval import diagnosis_record, pck, table
+from pose_jax.eval import diagnosis_record, pck, presence_record, table
 from pose_jax.eval.evaluation import Evaluation
 from pose_jax.eval.predictions import from_results
 from pose_jax.pages import findings as findings_lib
@@ -85,6 +85,11 @@ def write(
       if first.diagnosis
       else None
     ),
+    "presence": (
+      presence_record.to_json(first.details.presence)
+      if first.details.presence
+      else None
+    ),
     "keypoints": list(first.keypoints),
     "num_people": len(first.details.error),
     "seconds": first.seconds,
@@ -125,7 +130,10 @@ def _findings(found, read_image, hm_from_crop) -> findings_lib.Findings:
     scores=evaluation.scores,
     intervals=evaluation.intervals,
     ways=table.rows_of(found) if len(found) > 1 else (),
-    sections=_sections(found, read_image),
+    sections=(
+      *_diagnosis(found, read_image),
+      *presence_record.sections(evaluation, random, read_image=read_image),
+    ),
     keypoints=evaluation.keypoints,
     num_people=len(people),
     num_images=len(people.image_names),
@@ -156,8 +164,8 @@ def _findings(found, read_image, hm_from_crop) -> findings_lib.Findings:
   )
 
 
-def _sections(found, read_image):
-  """The diagnosis, where there is one."""
+def _diagnosis(found, read_image):
+  """Parts of the report on the diagnosis, where there is one."""
   first = found[0]
   if first.diagnosis is None:
     return ()
@@ -212,11 +220,7 @@ def _pck_curves(details, skeleton) -> dict[str, np.ndarray]:
   measured = details.pck or details.pckh
   if measured is None:
     return {}
-  each = measured.per_keypoint
-  curves = {"all": measured.total}
-  for name, members in pck.groups(skeleton).items():
-    if not np.isnan(each[:, list(members)]).all():
-      curves[name] = np.nanmean(each[:, list(members)], 1)
+  curves = pck.curves(measured, skeleton)
   if details.baseline is not None:
     curves["mean pose"] = details.baseline.total
   return curves

@@ -169,11 +169,12 @@ def located_statistic(
     ResultsError: unless every usable person has one prediction of its own.
   """
   usable, found, truth, labelled = _person_by_person(people, predictions)
+  found, truth = (located.in_box(kpts, usable) for kpts in (found, truth))
   counts = _counts_of_images(
     usable,
     lambda rows: pck.pck(
-      located.in_box(found, usable)[rows],
-      located.in_box(truth, usable)[rows],
+      found[rows],
+      truth[rows],
       labelled[rows],
       reference=np.ones(len(rows)),
       thresholds=(located.THRESHOLD,),

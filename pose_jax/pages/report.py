@@ -14,6 +14,12 @@ from pose_jax.pages import chart, page, score_tables
 from pose_jax.pages.findings import Findings, Person
 
 _HEADLINE = ("AP", "AP50", "AP75", "AR")
+_IN_PERCENT = {  # headline: name -> what it is called
+  "located@1/12": "located@1/12",
+  "presence_accuracy": "presence accuracy",
+  "presence_majority": "that of the majority",
+  "presence_balanced_accuracy": "presence balanced accuracy",
+}
 _NUM_WITH_STEPS = 2  # people whose mean fields are shown: large pictures
 _OPEN_HEIGHT = 800  # pixels of a sheet beside others that is not folded
 
@@ -42,6 +48,7 @@ def _headline(findings: Findings) -> tuple[tuple[str, str], ...]:
   for name in score_tables.pck_names(findings):
     cards.append((name, name, 100))
     cards.append((f"{name}_mean_pose", f"{name} of the mean pose", 100))
+  cards += [(name, label, 100) for name, label in _IN_PERCENT.items()]
   return tuple(
     (
       label + _interval(findings.intervals.get(key), times),

@@ -157,3 +157,22 @@ def test_left_and_right_share_a_group():
     range(17)
   )
   assert coco["nose"] == (0,) and coco["eye"] == (1, 2)
+
+
+def test_curves_are_of_all_and_of_each_group_that_is_labelled():
+  kpts = np.zeros((4, 14, 2))
+  labelled = np.ones((4, 14), bool)
+  labelled[:, [LSP14.index("left_wrist"), LSP14.index("right_wrist")]] = False
+  labelled[:, LSP14.index("left_knee")] = False
+  kpts[:2, LSP14.index("right_knee"), 0] = 3
+  result = pck.pck(
+    kpts,
+    np.zeros((4, 14, 2)),
+    labelled,
+    reference=np.ones(4),
+    thresholds=(1.0, 4.0),
+  )
+  curves = pck.curves(result, LSP14)
+  assert next(iter(curves)) == "all" and "wrist" not in curves
+  np.testing.assert_allclose(curves["knee"], [0.5, 1])
+  np.testing.assert_allclose(curves["all"], [42 / 44, 1])

@@ -279,6 +279,23 @@ def test_presence_is_scored_from_the_file_as_it_was_printed(
   entry = result.predictions[0]
   is_there = np.array(entry["presence"]) >= 0.45
   np.testing.assert_allclose(entry["keypoints"][2::3], 0.8 * is_there)
-  assert result.describe().endswith(
-    f"--config.eval.presence_threshold={result.details.presence.best_threshold}"
-  )
+  best = result.details.presence.best_threshold
+  use = f"--config.eval.presence_threshold={best}"
+  assert result.describe().endswith(use)
+  metrics = json.loads((folder / "metrics.json").read_text())
+  assert metrics["presence"]["best_threshold"] == best
+  bins = metrics["presence"]["reliability"]
+  assert sum(b["number"] for b in bins) == right.size
+  page = (folder / "report.html").read_text()
+  assert use in page and "Reliability of the probability" in page
+  assert page.count("<img") == 6 + 6 + 2  # random, worst, densities
+
+
+def test_sections_are_of_what_was_measured(make_people, tmp_path):
+  people = make_people(3, skeleton=LSP14)
+  for metrics, has_location in ((("pck",), False), (("pck", "located"), True)):
+    folder = record.write((run(people, metrics=metrics),), tmp_path)
+    page = (folder / "report.html").read_text()
+    assert ("One density per keypoint" in page) == has_location
+    assert "Reliability of the probability" not in page
+  assert json.loads((folder / "metrics.json").read_text())["presence"] is None

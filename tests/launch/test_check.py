@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 from launch.check import check_config
+from launch.check_eval import score_names
 from launch.config_file import config_files
 from launch.mistakes import ConfigError
 
@@ -270,6 +271,24 @@ def test_training_measures_what_its_best_checkpoint_is_chosen_by():
   check_config(config, parts=("eval",))
   config.eval.boxes = "ground_truth"
   check_config(config)
+
+
+@pytest.mark.parametrize(
+  "name", ["located@1/12_mean", "presence_balanced_accuracy_chosen"]
+)
+def test_a_checkpoint_may_be_best_by_location_or_presence(name):
+  config = drawn()
+  config.checkpoint.best_metric = name
+  assert name not in score_names(config)
+  config.eval.metrics = ("located", "presence")
+  assert name in score_names(config)
+
+
+def test_a_threshold_of_presence_is_a_probability():
+  config = drawn()
+  config.eval.presence_threshold = 63.0
+  with pytest.raises(ConfigError, match="presence_threshold is 63.0: it is a"):
+    check_config(config)
 
 
 def test_all_mistakes_are_listed_at_once():

@@ -34,9 +34,11 @@ def test_ground_truth_fed_back_scores_one(finished, environment):
     "evaluate",
     f"--workdir={finished[0]}",
     "--predictions=ground_truth",
+    "--config.eval.metrics=('coco', 'located', 'presence')",
     environment=environment,
   )
   assert "AP 1.000" in out and "AR 1.000" in out
+  assert "located@1/12 1.000" in out and "presence_accuracy 1.000" in out
 
 
 def test_written_predictions_score_the_same(finished, environment):
