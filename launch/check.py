@@ -12,10 +12,9 @@ from ml_collections import ConfigDict
 
 from configs import base
 from launch.check_data import data_mistakes
-from launch.check_eval import eval_mistakes
+from launch.check_eval import DECODER_NAMES, eval_mistakes
 from launch.check_loss import loss_mistakes
 from launch.mistakes import ConfigError, suggest
-from pose_jax.codec.decode import DECODERS
 from pose_jax.data.augment import (
   ROTATION_DISTRIBUTIONS,
   SCALE_DISTRIBUTIONS,
@@ -48,7 +47,7 @@ _CHOICES = {
   "loss.name": LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,
-  "eval.decoder": DECODERS,
+  "eval.decoder": DECODER_NAMES,
   "eval.pckh_variant": PCKH_VARIANTS,
   "eval.nms": ("none", "oks", "soft_oks"),
 }
@@ -119,13 +118,17 @@ _FRACTIONS = (
 
 
 def check_config(
-  config: ConfigDict, parts: tuple[str, ...] = ("train", "eval")
+  config: ConfigDict,
+  parts: tuple[str, ...] = ("train", "eval"),
+  *,
+  with_network: bool = True,
 ) -> None:
   """Checks keys, values and what they say together.
 
   Args:
     config: the experiment's.
     parts: which data sets will be opened.
+    with_network: whether the network will be run; not to score files.
   Raises:
     ConfigError: listing every mistake.
   """
@@ -135,7 +138,9 @@ def check_config(
     are_values_right = not mistakes
     mistakes += data_mistakes(config, parts)
     if are_values_right:
-      mistakes += _together(config, is_training="train" in parts)
+      mistakes += _together(
+        config, is_training="train" in parts, with_network=with_network
+      )
   if mistakes:  # two data sets may share one, which is said once
     raise ConfigError("; ".join(dict.fromkeys(mistakes)))
 
@@ -234,7 +239,9 @@ def _values(config: ConfigDict) -> Iterator[str]:
     yield f"data.std_rgb is {config.data.std_rgb}: it must be above 0"
 
 
-def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
+def _together(
+  config: ConfigDict, *, is_training: bool, with_network: bool
+) -> Iterator[str]:
   """What values say together; their own factories know best."""
   for what, make in (
     ("config.model", lambda: build(config.model, 1)),
@@ -260,7 +267,9 @@ def _together(config: ConfigDict, is_training: bool) -> Iterator[str]:
     yield f"config.model: {error}"
   else:
     yield from loss_mistakes(config, skeleton)
-  yield from eval_mistakes(config, skeleton, is_training=is_training)
+  yield from eval_mistakes(
+    config, skeleton, is_training=is_training, with_network=with_network
+  )
 
 
 def _frames(config: ConfigDict) -> Frames:
@@ -270,6 +279,7 @@ def _frames(config: ConfigDict) -> Frames:
     map_hw(config.model, crop_hw),
     config.data.alignment,
     config.data.padding,
+    keep_aspect=config.data.keep_aspect,
   )
 
 

@@ -12,9 +12,11 @@ from pose_jax.codec.decode import DECODERS
 from pose_jax.eval import bootstrap, coco, limbs, located, pckh, presence
 from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
-from pose_jax.models import map_hw
+from pose_jax.models import build, map_hw, regresses, says_presence
+from pose_jax.protocol import COORDINATES
 from pose_jax.skeleton import Skeleton
 
+DECODER_NAMES = (*DECODERS, COORDINATES)  # the last one decodes nothing
 _IS_ALIKE = {  # what eval.sweep's values must be
   "flip_test": lambda value: isinstance(value, bool),
   "scales": lambda value: (
@@ -31,11 +33,18 @@ _DECODER_KEYS = {  # what a decoder's mistakes are about
 
 
 def eval_mistakes(
-  config: ConfigDict, skeleton: Skeleton, *, is_training: bool = True
+  config: ConfigDict,
+  skeleton: Skeleton,
+  *,
+  is_training: bool = True,
+  with_network: bool = True,
 ) -> Iterator[str]:
   """One sentence for each mistake in `config.eval`.
 
   Only training must measure what decides which checkpoint is best.
+
+  Args:
+    with_network: whether the network will be run, which can then be built.
   """
   settings = config.eval
   if not settings.metrics or not set(settings.metrics) <= set(METRICS):
@@ -59,6 +68,11 @@ def eval_mistakes(
   yield from mistakes
   if mistakes:
     return
+  if with_network:
+    mistakes = tuple(_network_mistakes(config))
+    yield from mistakes
+  if mistakes:
+    return
   for name in (settings.decoder, *settings.sweep.decoder):
     try:
       _decode(config, skeleton, name)
@@ -71,8 +85,8 @@ def eval_mistakes(
 def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
   """What the ways of measuring say together."""
   for name in settings.sweep.decoder:
-    if name not in DECODERS:
-      yield f"eval.sweep.decoder has {name!r}: {suggest(name, DECODERS)}"
+    if name not in DECODER_NAMES:
+      yield f"eval.sweep.decoder has {name!r}: {suggest(name, DECODER_NAMES)}"
   for key, is_alike in _IS_ALIKE.items():
     for value in settings.sweep[key]:
       if not is_alike(value):
@@ -117,6 +131,39 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
     )
 
 
+def _network_mistakes(config: ConfigDict) -> Iterator[str]:
+  """What the network cannot do."""
+  settings, model = config.eval, build(config.model, 1)
+  does_regress = regresses(model)
+  for key, names in (
+    ("eval.decoder", (settings.decoder,)),
+    ("eval.sweep.decoder", settings.sweep.decoder),
+  ):
+    others = [n for n in names if does_regress and n != COORDINATES]
+    if others:
+      yield (
+        f"{key} has {', '.join(others)}, of heatmaps, and the network "
+        "regresses coordinates: take --config.eval.decoder=coordinates alone"
+      )
+    if COORDINATES in names and not does_regress:
+      yield (
+        f"{key} has {COORDINATES}, and the network gives heatmaps: take "
+        f"{', '.join(DECODERS)}, or a network that regresses coordinates, as "
+        "any does with --config.model.soft_argmax=True"
+      )
+  if does_regress and settings.clip_negative:
+    yield (
+      "eval.clip_negative is True, which is of heatmaps, and the network "
+      "regresses coordinates: set it to False"
+    )
+  if "presence" in settings.metrics and not says_presence(model):
+    yield (
+      f"eval.metrics {tuple(settings.metrics)} has presence, which the network "
+      "does not say: leave it out, or take a network that says it "
+      "(--config.model.presence=True)"
+    )
+
+
 def score_names(config: ConfigDict) -> tuple[str, ...]:
   """Scores that the config's evaluation gives, in its own boxes."""
   names = {
@@ -138,13 +185,21 @@ def metrics_in(metrics: Sequence[str], boxes: str) -> tuple[str, ...]:
 
 def _decode(config: ConfigDict, skeleton: Skeleton, name: str) -> None:
   """Decodes maps of the config's size, without computing anything."""
+  decoder = make_decoder(config.eval, name)
+  if decoder is None:
+    return
   hw = map_hw(config.model, tuple(config.data.crop_hw))
   maps = jax.ShapeDtypeStruct((1, *hw, skeleton.num_keypoints), "float32")
-  jax.eval_shape(make_decoder(config.eval, name), maps)
+  jax.eval_shape(decoder, maps)
 
 
-def make_decoder(settings: ConfigDict, name: str) -> Callable:
-  """heatmaps -> (kpts_xy_hm, score), with the options of an eval section."""
+def make_decoder(settings: ConfigDict, name: str) -> Callable | None:
+  """heatmaps -> (kpts_xy_hm, score), with the options of an eval section.
+
+  None for COORDINATES (`predict.TestTime.decoder`).
+  """
+  if name == COORDINATES:
+    return None
   options = {
     "dark": {"blur_kernel": settings.blur_kernel},
     "weighted": {

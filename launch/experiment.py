@@ -66,6 +66,7 @@ def make_experiment(config: ConfigDict) -> Experiment:
     map_hw=map_hw(config.model, crop_hw),
     alignment=config.data.alignment,
     padding=config.data.padding,
+    keep_aspect=config.data.keep_aspect,
   )
   model = make_model(config.model, skeleton)
   return Experiment(config, skeleton, frames, model)

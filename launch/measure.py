@@ -31,9 +31,10 @@ from pose_jax.eval.predict import TestTime, make_predict, scales_of
 from pose_jax.models import (
   attention_of,
   attention_options,
+  regresses,
   stage_hw,
 )
-from pose_jax.protocol import Protocol
+from pose_jax.protocol import COORDINATES, Protocol
 
 
 def code_version() -> str:
@@ -73,8 +74,7 @@ def make_protocol(
     flip_test=settings.flip_test,
     flip_shift=experiment.frames.flip_shift,
     alignment=config.data.alignment,
-    codec="unbiased" if config.loss.unbiased else "truncated",
-    sigma_hm=_decoded_sigma(experiment),
+    **_targets(experiment),
     decoder=None,
     **measured_on(dataset, config),
     num_parameters=num_parameters,
@@ -83,6 +83,7 @@ def make_protocol(
     attention=attention_options.describe(attention_of(experiment.model)),
     plug_in=describe_plug_ins(experiment),
     crop_hw=tuple(config.data.crop_hw),
+    stretched=not config.data.keep_aspect,
     reduced_decoding=config.data.reduced_decoding,
   )
 
@@ -100,6 +101,21 @@ def weights_in_words(origin: Mapping[str, Any] | None, step: int) -> str:
   text = f"{label}, sha256 {origin['sha256'][:12]}"
   is_untouched = step == 0 and origin["part"] == "all"
   return text if is_untouched else f"started from {text}"
+
+
+def _targets(experiment: Experiment) -> dict[str, Any]:
+  """The fields of a protocol that say what the network was trained on."""
+  loss = experiment.config.loss
+  if regresses(experiment.model):
+    return {
+      "codec": COORDINATES,
+      "sigma_hm": None,
+      "coordinate_loss": loss.coordinates,
+    }
+  return {
+    "codec": "unbiased" if loss.unbiased else "truncated",
+    "sigma_hm": _decoded_sigma(experiment),
+  }
 
 
 def _decoded_sigma(experiment: Experiment) -> float:

@@ -6,6 +6,8 @@ Writes DIR/predictions.json, in COCO's results format, and a picture with all
 skeletons for each photograph. The config is the run's own, and tests as
 launch.evaluate does: flip test, decoder, scales; single values can be changed:
 `--config.eval.decoder=quarter`. With --attention also where the network looked.
+A network that says which keypoints are present leaves the others out of the
+pictures; their probabilities are in the results.
 """
 
 import functools
@@ -97,7 +99,8 @@ def main() -> None:
       f"--attention: the network of {workdir} has no attention to look at; "
       "leave the flag out, or train one that has, for example with "
       "--config.model.attention.holistic=crf, or with maps that are shown "
-      "likewise: --config.model.poserenet.aggregation=mean, or an hrnet with "
+      "likewise: --config.model.poserenet.aggregation=mean, "
+      "--config.model.soft_argmax=True, or an hrnet with "
       "--config.model.skeletal=True"
     )
   pictures = _pictures(experiment)
@@ -118,7 +121,8 @@ def main() -> None:
   found = _predictions(experiment, pictures, variables, folder)
   folder.write_results(found)
   num_pictures = folder.write_pictures(found)
-  print(_summary(output, found, num_pictures, pictures), flush=True)
+  threshold = experiment.config.eval.presence_threshold
+  print(_summary(output, found, num_pictures, pictures, threshold), flush=True)
 
 
 def _has_attention(experiment: Experiment, like: Tree) -> bool:
@@ -183,13 +187,14 @@ def _predictions(
   )
   predict = make_predictor(experiment, (way,), with_heatmaps=_ATTENTION.value)
   shown_scale = scales_of((way,)).index(1.0)
-  kpts_xy_img, scores, done = [], [], 0
+  parts = {"kpts_xy_img": [], "score": [], "presence": []}
+  done = 0
   progress = ProgressBar("predicting", "people")
   for batch in _batches(experiment, pictures, scales_of((way,))):
     out = predict(variables, {key: batch[key] for key in BATCH_KEYS})
     is_real = batch["valid"]
-    kpts_xy_img.append(out["kpts_xy_img"][is_real, 0])
-    scores.append(out["score"][is_real, 0])
+    for name in parts.keys() & out.keys():
+      parts[name].append(out[name][is_real, 0])
     if _ATTENTION.value:
       for i in np.flatnonzero(is_real):
         maps = {
@@ -199,14 +204,17 @@ def _predictions(
         }
         crop = batch["images"][i, shown_scale]
         folder.write_attention(int(batch["person"][i]), crop, maps)
-    done += len(scores[-1])
+    done += int(is_real.sum())
     progress(done, len(people))
+  joined = {name: np.concatenate(rows) for name, rows in parts.items() if rows}
   found = rounded(
     image_ids=people.image_ids[people.image_index],
     person_ids=np.arange(len(people)),
     box_score=people.score.astype(np.float64),
-    kpts_xy_img=np.concatenate(kpts_xy_img),
-    keypoint_score=np.concatenate(scores),
+    kpts_xy_img=joined["kpts_xy_img"],
+    keypoint_score=joined["score"],
+    presence=joined.get("presence"),
+    presence_threshold=settings.presence_threshold,
   )
   return nms.suppress(
     found,
@@ -234,15 +242,24 @@ def _batches(experiment: Experiment, pictures: Pictures, scales) -> Iterator:
 
 
 def _summary(
-  output: pathlib.Path, found: Predictions, num_pictures: int, pictures
+  output: pathlib.Path,
+  found: Predictions,
+  num_pictures: int,
+  pictures: Pictures,
+  threshold: float,
 ) -> str:
-  """What lies where, and how to read it."""
+  """What lies where, and how to read it; `threshold` is presence's."""
   lines = [
     f"{output}/predictions.json: {_count(len(found), 'person', 'people')} in "
     f"{_count(num_pictures, 'picture', 'pictures')}",
     f"{output}/NAME.jpg: their skeletons; the person's left is blue, the right "
     f"orange, hollow is what scores below {MIN_KEYPOINT_SCORE:g}",
   ]
+  if found.presence is not None:
+    lines.append(
+      f"keypoints whose presence is below {threshold:g} are absent: they have "
+      "the score 0 and are not drawn"
+    )
   if _ATTENTION.value:
     lines.append(
       f"{output}/NAME_attention.jpg, of several people in a picture "

@@ -58,7 +58,7 @@ class Folder:
       frames.hm_from_crop,
       map_hw=tuple(frames.map_hw),
       title=f"{who}: where the network looks",
-      kinds=tuple(self.experiment.config.model.attention.values()),
+      kinds=tuple(self.experiment.config.model.get("attention", {}).values()),
     )
     self._write(_sheet_name(who), jpeg(sheet))
 
@@ -88,7 +88,8 @@ class Folder:
   def write_results(self, found: Predictions) -> None:
     """predictions.json, in COCO's results format.
 
-    Each entry also names its picture and the person's number in it.
+    Each entry also names its picture and the person's number in it, and of
+    networks that say it holds `presence`.
     """
     people, rows = self.pictures.dataset.people, found.person_ids
     has_ids = self.pictures.has_person_ids

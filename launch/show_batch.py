@@ -4,10 +4,11 @@ Writes a picture with three views of each person: the crop without
 augmentation, the crop as the network gets it (warped, colours changed, partly
 covered) with its keypoints, and its target heatmaps; of a network with
 skeletal heatmaps a fourth, the targets of its links, physical ones orange and
-virtual ones blue. Below stands what was drawn. It is the batch that
-`launch.train` takes at that step, or, of a data set with too few people for
-one, a batch of all there are; the network computes nothing, so a laptop without
-a GPU is enough.
+virtual ones blue. A network that regresses coordinates has no such targets: it
+learns the keypoints of the second view. Below stands what was drawn. It is the
+batch that `launch.train` takes at that step, or, of a data set with too few
+people for one, a batch of all there are; the network computes nothing, so a
+laptop without a GPU is enough.
 """
 
 import math
@@ -39,6 +40,7 @@ from pose_jax.data.epochs import num_samples
 from pose_jax.data.people import Dataset
 from pose_jax.data.pipeline import Samples, steps_per_epoch, training_batches
 from pose_jax.draw_scale import text_strip
+from pose_jax.models import regresses
 from pose_jax.skeleton import Skeleton
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -180,13 +182,18 @@ def _first(drawn: Samples, num: int) -> Samples:
 def _on_device(
   experiment: Experiment, batch: Batch
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-  """The network's input as uint8 pictures; target heatmaps, those of links."""
-  config, target = experiment.config, make_target(experiment)
+  """The network's input as uint8 pictures; target heatmaps, those of links.
+
+  There are none for networks that regress coordinates.
+  """
+  config, targets = experiment.config, []
   on_device = {key: jnp.asarray(value) for key, value in batch.items()}
   inputs = jax.jit(make_prepare(config))(on_device)
-  targets = [target(on_device)]
-  if config.model.get("skeletal", False):
-    targets.append(target.links(on_device))
+  if not regresses(experiment.model):
+    target = make_target(experiment)
+    targets.append(target(on_device))
+    if config.model.get("skeletal", False):
+      targets.append(target.links(on_device))
   pixels = 255 * (
     np.asarray(inputs) * config.data.std_rgb + config.data.mean_rgb
   )
@@ -211,7 +218,6 @@ def _views(
 ) -> draw.Other:
   """Person i without augmentation, as the network gets it, and its targets."""
   skeleton = experiment.skeleton
-  hm_from_crop = make_target(experiment).hm_from_crop
   views: list[np.ndarray] = []
   for image, batch in ((plain["image"][i], plain), (pixels[i], warped)):
     enlarged, factor = _enlarged(image)
@@ -222,11 +228,13 @@ def _views(
         enlarged, kpts_xy, skeleton, shown=vis > 0, hidden=vis == 1
       )
     )
-  keypoints, *links = (maps[i] for maps in targets)
-  glow = draw.overlay_heatmap(pixels[i], keypoints.max(-1), hm_from_crop)
-  views.append(_enlarged(glow)[0])
-  for maps in links:
-    views.append(_drawn_links(pixels[i], maps, skeleton, hm_from_crop))
+  if targets:
+    hm_from_crop = make_target(experiment).hm_from_crop
+    keypoints, *links = (maps[i] for maps in targets)
+    glow = draw.overlay_heatmap(pixels[i], keypoints.max(-1), hm_from_crop)
+    views.append(_enlarged(glow)[0])
+    for maps in links:
+      views.append(_drawn_links(pixels[i], maps, skeleton, hm_from_crop))
   named = [
     np.concatenate([text_strip(name, view.shape[1]), view])
     for name, view in zip(_NAMES, views, strict=False)

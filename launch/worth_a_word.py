@@ -13,6 +13,7 @@ from pose_jax.models import (
   plug_in_of,
   poserenet_options,
 )
+from pose_jax.protocol import COORDINATES
 
 _ROWS = {"unit": "DARK", "udp": "UDP"}  # whose rows have which alignment
 
@@ -27,7 +28,7 @@ def training_notes(experiment: Experiment) -> Iterator[str]:
 def alignment_notes(
   config: ConfigDict, trained: ConfigDict | None = None
 ) -> Iterator[str]:
-  """An alignment without what belongs to it, or other than it was learnt.
+  """An alignment without what belongs to it; crops other than were learnt.
 
   Args:
     config: of a training, or of an evaluation.
@@ -38,16 +39,25 @@ def alignment_notes(
     parts.append("loss.unbiased is False")
   if config.eval.decoder != "dark":
     parts.append(f"eval.decoder is {config.eval.decoder!r}")
-  if alignment in _ROWS and parts:
+  is_of_heatmaps = config.eval.decoder != COORDINATES
+  if alignment in _ROWS and parts and is_of_heatmaps:
     yield (
       f"data.alignment is {alignment!r} but {' and '.join(parts)}: "
       f"{_ROWS[alignment]}'s rows set loss.unbiased=True and eval.decoder=dark "
       f"(variant :{_ROWS[alignment].lower()})"
     )
-  if trained is not None and trained.data.alignment != alignment:
+  if trained is None:
+    return
+  if trained.data.alignment != alignment:
     yield (
       f"data.alignment is {alignment!r} but the run was trained with "
       f"{trained.data.alignment!r}: its keypoints come out displaced"
+    )
+  if trained.data.keep_aspect != config.data.keep_aspect:
+    yield (
+      f"data.keep_aspect is {config.data.keep_aspect} but the run was trained "
+      f"with {trained.data.keep_aspect}: it sees people thinner or wider than "
+      "those it knows"
     )
 
 

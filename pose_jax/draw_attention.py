@@ -266,7 +266,7 @@ def _galleries(view: _View, maps: Maps) -> Iterator[np.ndarray]:
         view.tile(maps[name][..., p], part, scale_of(maps[name][..., p]))
         for p, part in enumerate(view.names(count, name))
       ]
-      what = "link" if name == "links" else "heatmap"
+      what = {"links": "link", "soft_argmax": "keypoint"}.get(name, "heatmap")
       yield text_strip(f"{name}: a map for each {what}", _WIDTH, scale=0.48)
       yield draw.contact_sheet(tiles, columns=view.columns, gap=_GAP)
 

@@ -20,7 +20,11 @@ decoder and flip test share:
           in 188 on its heatmap; and a box reaches a pixel farther than in
           "unit". No flip shift.
 
-The first two scale x and y alike, by the widths.
+The first two scale x and y alike, by the widths: a box grows to the crop's
+aspect. A box that is stretched to the crop instead (`keep_aspect` False) has
+x and y scaled apart under every rule, in the crop by the box's aspect, and
+between crop and heatmap by width and height each for itself. Its sides go to
+the crop's sides: in "corner" to 0 and W, in the others to 0 and W - 1.
 """
 
 import dataclasses
@@ -43,6 +47,8 @@ class Frames:
     alignment: "corner" (HRNet), "unit" (DARK) or "udp" (Huang et al. 2020,
       arXiv 1911.07524; their code's get_warp_matrix).
     padding: factor by which a box grows before it is cropped.
+    keep_aspect: False stretches the box to the crop, which then shows people
+      thinner or wider than they are; its shorter side does not grow.
   Raises:
     ValueError: on an unknown alignment, sizes below 2, or a heatmap whose
       aspect is not the crop's.
@@ -52,6 +58,7 @@ class Frames:
   map_hw: tuple[int, int]
   alignment: str = "corner"
   padding: float | int = 1.25
+  keep_aspect: bool = True
 
   def __post_init__(self):
     if self.alignment not in ALIGNMENTS:
@@ -87,7 +94,8 @@ class Frames:
     """Centre and padded (width, height) of boxes, at the crop's aspect.
 
     The shorter side grows until the aspect is the crop's; both are then
-    padded. HRNet's `scale` is this size / 200.
+    padded. HRNet's `scale` is this size / 200. Boxes that are stretched to
+    the crop are only padded.
 
     Args:
       box_xywh_img: top-left corner and size, image pixels.
@@ -97,6 +105,8 @@ class Frames:
     box = np.asarray(box_xywh_img, np.float64)
     corner_xy, box_wh = box[..., :2], box[..., 2:]
     center_xy = corner_xy + (box_wh - self.box_inset) / 2
+    if not self.keep_aspect:
+      return center_xy, box_wh * self.padding
     aspect = self.crop_hw[1] / self.crop_hw[0]
     width = np.maximum(box_wh[..., 0], box_wh[..., 1] * aspect)
     return center_xy, np.stack([width, width / aspect], -1) * self.padding
@@ -112,7 +122,8 @@ class Frames:
 
     A positive rotation turns the box clockwise as seen on the screen, and the
     picture inside the crop the other way (HRNet's sign; UDP's code has the
-    other). What "udp" scales apart are the crop's axes, whatever the rotation.
+    other). What is scaled apart are the crop's axes, whatever the rotation: of
+    a turned and stretched box the sides still go to the crop's.
     """
     return self._frame_from_img(
       self.crop_hw, center_xy_img, size_wh_img, rotation_rad
@@ -145,7 +156,7 @@ class Frames:
   ) -> Float[np.ndarray, "*n 2"]:
     """Pixels of a frame per pixel of what fills it, along x and along y."""
     factor_xy = (np.array(frame_hw[::-1]) - self._inset) / extent_wh
-    if self.alignment == "udp":
+    if self.alignment == "udp" or not self.keep_aspect:
       return factor_xy
     return np.repeat(factor_xy[..., :1], 2, -1)
 

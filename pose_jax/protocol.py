@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNKNOWN = "not known"
+COORDINATES = "coordinates"  # codec and decoder of networks that regress them
 BOX_FILE = "box file's sha256"  # among the rows of a protocol
 
 
@@ -34,9 +35,13 @@ class Protocol:
     scales: factors of the test pyramid.
     clip_negative: whether negative values of the maps were set to 0 first.
     alignment: "corner", "unit" or "udp" (geometry.py).
-    codec: "truncated" or "unbiased" Gaussian that the network was trained on.
-    sigma_hm: its sigma, heatmap pixels.
-    decoder: "argmax", "quarter", "dark" or "weighted".
+    codec: "truncated" or "unbiased" Gaussian that the network was trained on,
+      or "coordinates", which it regresses.
+    sigma_hm: the Gaussian's sigma, heatmap pixels.
+    coordinate_loss: what the coordinates were learnt by, "l2"; "" if the
+      network regresses none.
+    decoder: "argmax", "quarter", "dark" or "weighted", or "coordinates",
+      where nothing is decoded.
     blur_kernel: heatmap pixels; "dark" only.
     decoder_n, decoder_window: pixels averaged, side of the window round the
       peak in heatmap pixels (None: the whole map); "weighted" only.
@@ -46,6 +51,7 @@ class Protocol:
     num_parameters: trainable parameters.
     code_version: version of pose_jax, with the revision where it is known.
     network: name of the network; crop_hw: its input (height, width).
+    stretched: whether boxes were stretched to it (Frames.keep_aspect False).
     attention: which the network has, in words; "" if none or not known.
     plug_in: its skeletal heatmaps, what stands behind its heatmaps, and which
       of its maps is decoded; "" if there is nothing of the kind.
@@ -71,6 +77,7 @@ class Protocol:
   area_source: str = ""
   box_file_sha256: str = ""
   box_noise: float = 0.0
+  coordinate_loss: str = ""
   scales: tuple[float, ...] | None = (1.0,)
   clip_negative: bool = False
   blur_kernel: int | None = None
@@ -86,6 +93,7 @@ class Protocol:
   plug_in: str = ""
   weights: str = ""
   crop_hw: tuple[int, int] | None = None
+  stretched: bool = False
   reduced_decoding: bool | None = None
 
   def __post_init__(self):
@@ -100,13 +108,24 @@ class Protocol:
     if needs and getattr(self, needs) is None:
       raise ValueError(f"decoder {self.decoder!r} needs {needs} to be stated")
 
+    self._check_regression()
+
+  def _check_regression(self):
+    known = [v for v in (self.codec, self.decoder) if v is not None]
+    if COORDINATES in known and set(known) != {COORDINATES}:
+      raise ValueError(
+        f"codec {self.codec!r} and decoder {self.decoder!r} contradict each "
+        "other: a network regresses coordinates or gives heatmaps to decode"
+      )
+    if self.codec == COORDINATES and not self.coordinate_loss:
+      raise ValueError("codec 'coordinates' needs coordinate_loss to be stated")
+
   def describe(self) -> str:
     """The whole protocol on one readable line."""
     return ", ".join(f"{name} {value}" for name, value in self.rows())
 
   def rows(self) -> list[tuple[str, str]]:
     """(what, how) pairs for a table, in the order of `describe`."""
-    hw = self.crop_hw
     rows = [
       ("data", f"{self.dataset} {self.split}".strip()),
       ("people", self._people_text()),
@@ -116,7 +135,7 @@ class Protocol:
       ("network", self.network or UNKNOWN),
       ("attention", self.attention),
       ("plug-in", self.plug_in),
-      ("input", f"{hw[0]}x{hw[1]}" if hw else UNKNOWN),
+      ("input", self._input_text()),
       ("decoding", self._decoding_text()),
       ("flip test", self._flip_text()),
       (
@@ -148,6 +167,12 @@ class Protocol:
       text += f" (annotations {self.annotations_sha256[:12]})"
     return text
 
+  def _input_text(self) -> str:
+    if self.crop_hw is None:
+      return UNKNOWN
+    height, width = self.crop_hw
+    return f"{height}x{width}" + ", box stretched" * self.stretched
+
   def _decoding_text(self) -> str:
     if self.reduced_decoding is None:
       return UNKNOWN
@@ -156,11 +181,15 @@ class Protocol:
   def _flip_text(self) -> str:
     if self.flip_test is None:
       return UNKNOWN
+    if self.flip_test and self.codec == COORDINATES:
+      return "on"  # there are no columns to shift
     return f"on (shift {self.flip_shift})" if self.flip_test else "off"
 
   def _codec_text(self) -> str:
     if self.codec is None:
       return UNKNOWN
+    if self.codec == COORDINATES:
+      return f"{COORDINATES} ({self.coordinate_loss})"
     sigma = UNKNOWN if self.sigma_hm is None else f"{self.sigma_hm:g}"
     return f"{self.codec} (sigma {sigma})"
 

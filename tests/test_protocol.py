@@ -61,10 +61,18 @@ def test_attention_and_plug_in_are_rows_where_there_is_any():
   assert "plug-in" not in plain.describe()
 
 
+def test_a_stretched_box_is_in_the_row_of_the_input():
+  assert ("input", "256x192") in FULL.rows()
+  stretched = dataclasses.replace(FULL, stretched=True)
+  assert ("input", "256x192, box stretched") in stretched.rows()
+
+
 def test_a_protocol_written_before_a_field_existed_is_read():
   values = FULL.to_dict()
   del values["attention"]
   del values["plug_in"]
+  del values["stretched"]
+  del values["coordinate_loss"]
   before = protocol.from_dict(values)
   assert before == dataclasses.replace(FULL, attention="", plug_in="")
 
@@ -104,6 +112,30 @@ def test_unknown_is_said_not_left_out():
 def test_contradictions_are_refused(changes, message):
   with pytest.raises(ValueError, match=message):
     dataclasses.replace(FULL, **changes)
+
+
+def test_regressed_coordinates_are_what_was_learnt_and_is_not_decoded():
+  regressed = dataclasses.replace(
+    FULL,
+    codec="coordinates",
+    sigma_hm=None,
+    coordinate_loss="smooth_l1",
+    decoder="coordinates",
+    blur_kernel=None,
+    flip_shift=0,
+  )
+  rows = dict(regressed.rows())
+  assert rows["targets"] == "coordinates (smooth_l1)"
+  assert rows["decoder"] == "coordinates" and rows["flip test"] == "on"
+  assert protocol.UNKNOWN not in {rows[name] for name in ("targets", "decoder")}
+  assert protocol.from_dict(regressed.to_dict()) == regressed
+  for changes, message in (
+    ({"decoder": "argmax"}, "'coordinates' and decoder 'argmax' contradict"),
+    ({"codec": "unbiased"}, "'unbiased' and decoder 'coordinates' contradict"),
+    ({"coordinate_loss": ""}, "needs coordinate_loss to be stated"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      dataclasses.replace(regressed, **changes)
 
 
 def test_wrong_keys_are_named():

@@ -281,7 +281,10 @@ def warp_image(
 
 
 def reduction(matrix: Float[np.ndarray, "2 3"]) -> int:
-  """Largest reduction not above the image pixels per crop pixel."""
+  """Largest reduction not above the image pixels per crop pixel.
+
+  Of a stretched crop, along the axis that has fewer of them.
+  """
   (a, b), (c, d) = matrix[:, :2].tolist()
-  step = 1 / math.sqrt(abs(a * d - b * c))
+  step = 1 / max(math.hypot(a, b), math.hypot(c, d))
   return max(r for r in REDUCTIONS if r <= max(step, 1))

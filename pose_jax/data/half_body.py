@@ -47,7 +47,8 @@ def half_body(
     kpts_xy_img: image pixels.
     labelled: keypoints that count.
     wanted: "upper" or "lower".
-    padding: growth of the box, once it has the crop's aspect.
+    padding: growth of the box, once it has the crop's aspect, where it is to
+      have it (`Frames.keep_aspect`).
   """
   halves = {
     name: labelled & np.isin(np.arange(len(labelled)), getattr(skeleton, name))
@@ -59,8 +60,9 @@ def half_body(
   if halves[name].sum() < _LEAST:
     return None
   box_xywh_img = box_from_keypoints(kpts_xy_img, halves[name])
-  # Less than a pixel cannot be cropped between pixel centres.
-  if box_xywh_img[2:].max() < 1:
+  # Less than a pixel cannot be cropped between pixel centres, nor stretched.
+  extent = box_xywh_img[2:]
+  if (extent.max() if frames.keep_aspect else extent.min()) < 1:
     return None
   box_xywh_img[2:] += frames.box_inset
   _, size_wh = dataclasses.replace(frames, padding=padding).center_size(

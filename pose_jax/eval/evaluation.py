@@ -31,7 +31,7 @@ class Evaluation:
     people: the ground truth; details: the full scores.
     diagnosis: what is wrong with the predictions; None if not asked for.
     heatmaps: (row of people.usable(), crop [H, W, 3], heatmaps [h, w, K]) of
-      a few people.
+      a few people; None in place of heatmaps where the network has none.
     attention: of the same people, name -> [h', w', P], and the steps of mean
       fields, "NAME/steps" -> [T + 1, h', w', P]; empty mappings for a network
       without attention.
@@ -46,7 +46,7 @@ class Evaluation:
   people: results.PeopleTable
   details: scoring.Scores
   diagnosis: diagnosis_lib.Diagnosis | None = None
-  heatmaps: tuple[tuple[int, np.ndarray, np.ndarray], ...] = ()
+  heatmaps: tuple[tuple[int, np.ndarray, np.ndarray | None], ...] = ()
   attention: tuple[Mapping[str, np.ndarray], ...] = ()
 
   @property

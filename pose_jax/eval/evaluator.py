@@ -62,8 +62,9 @@ class Evaluator:
     measurements: the first one is the one that pictures are shown of.
     settings: what is computed besides the scores, of the first measurement.
     gather: joins the rows of all hosts (one host: leaves them).
-    heatmaps_fn: like predict_fn, with "heatmaps" and attention too: called
-      once, with a few people, for the report. None: no heatmaps are shown.
+    heatmaps_fn: like predict_fn, with "heatmaps", where there are any, and
+      attention too: called once, with a few people, for the report. None:
+      neither is shown.
     shown_scale: index on the axis S of the crops that are shown with them.
     baseline_xy_img: the mean training pose in the box of each usable person
       (baseline.mean_pose), scored beside the network.
@@ -227,7 +228,10 @@ class Evaluator:
     return offer
 
   def _shown(self, variables: Any, kept: keepsakes.Keepsakes) -> dict[str, Any]:
-    """Heatmaps and attention of the kept crops, as fields of Evaluation."""
+    """Heatmaps and attention of the kept crops, as fields of Evaluation.
+
+    None stands for the heatmaps of a network that regresses coordinates.
+    """
     crops = kept.all()
     if self._heatmaps_fn is None or not crops:
       return {}
@@ -241,12 +245,11 @@ class Evaluator:
       for name, maps in found.items()
       if name.startswith(ATTENTION)
     }
+    heatmaps = found.get("heatmaps", [None] * len(crops))
     return {
       "heatmaps": tuple(
-        (crop.row, crop.images[self._shown_scale], heatmaps)
-        for crop, heatmaps in zip(
-          crops, np.asarray(found["heatmaps"]), strict=True
-        )
+        (crop.row, crop.images[self._shown_scale], maps)
+        for crop, maps in zip(crops, heatmaps, strict=True)
       ),
       "attention": tuple(
         {name: maps[i] for name, maps in attention.items()}

@@ -8,15 +8,16 @@ asks for.
 """
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pose_jax import geometry
-from pose_jax.codec import flip, pyramid
+from pose_jax.eval import passes as passes_lib
 from pose_jax.ops import color
 
 BATCH_KEYS = ("images", "img_from_hm")  # what the function reads of a batch
@@ -30,16 +31,18 @@ class TestTime:
   """One way of testing.
 
   Attributes:
-    decoder: heatmaps -> (kpts_xy_hm [B, K, 2], score [B, K]).
-    flip_test: average with the maps of the mirror image.
-    scales: of the pyramid whose maps are averaged.
+    decoder: heatmaps -> (kpts_xy_hm [B, K, 2], score [B, K]); None for
+      networks that regress coordinates, where there is nothing to decode.
+    flip_test: average with what is said of the mirror image.
+    scales: of the pyramid whose maps, or coordinates, are averaged.
     clip_negative: set negative values of the maps to 0 before averaging over
       scales (Chu et al. 2017's test code).
   Raises:
-    ValueError: without a scale, or with one twice.
+    ValueError: without a scale, or with one twice; if maps are to be clipped
+      that are not decoded.
   """
 
-  decoder: Callable[[Any], tuple[Any, Any]]
+  decoder: Callable[[Any], tuple[Any, Any]] | None
   flip_test: bool = False
   scales: tuple[float | int, ...] = (1.0,)
   clip_negative: bool = False
@@ -47,6 +50,11 @@ class TestTime:
   def __post_init__(self):
     if not self.scales or len(set(self.scales)) != len(self.scales):
       raise ValueError(f"scales must hold each scale once, got {self.scales}")
+    if self.clip_negative and self.decoder is None:
+      raise ValueError(
+        "clip_negative is of heatmaps, and decoder None says that there are "
+        "none: leave it False"
+      )
 
   @property
   def passes(self) -> tuple[Pass, ...]:
@@ -79,7 +87,8 @@ def make_predict(
 
   The flip test averages the heatmaps of the crop with those of its mirror
   image; the shift between the two follows from the alignment, so encoder,
-  decoder and flip test cannot disagree.
+  decoder and flip test cannot disagree. Of networks that regress coordinates
+  these are averaged (`passes`), and their scores.
 
   Args:
     forward: (variables, images [B, H, W, 3] float32) -> PoseOutput.
@@ -87,20 +96,23 @@ def make_predict(
     ways: V ways of testing.
     permutation: keypoint k of the mirror image is permutation[k].
     mean, std, channel_order: see `color.normalize`.
-    with_heatmaps: return the merged heatmaps of the first way as well, and
-      the attention maps of the crop at scale 1, not mirrored. They are most
-      of the bytes: only for the few pictures of a report.
+    with_heatmaps: return the merged heatmaps of the first way as well, if
+      the network gives any, and the attention maps of the crop at scale 1,
+      not mirrored. They are most of the bytes: only for the few pictures of a
+      report.
     shown_forward: the same network for that one crop, where its attention is
       to hold more than `forward`'s; None: `forward`.
   Returns:
     A function whose batch has images uint8 [B, S, H, W, 3], one crop for each
     of `scales_of(ways)`, and img_from_hm [B, 2, 3], and whose result has
-    kpts_xy_img float32 [B, V, K, 2] and score float32 [B, V, K] (and heatmaps
-    float32 [B, h, w, K] and "attention/NAME" for each NAME of
-    PoseOutput.attention).
+    kpts_xy_img float32 [B, V, K, 2] and score float32 [B, V, K], of networks
+    that say it presence float32 [B, V, K], the probability that a keypoint is
+    there (and heatmaps float32 [B, h, w, K], where there are any, and
+    "attention/NAME" for each NAME of PoseOutput.attention).
   Raises:
-    ValueError: while tracing, if the network returns no heatmaps or maps of
-      another size than `frames` says, or the batch has other scales.
+    ValueError: while tracing, if the network gives other things than the ways
+      decode, or maps of another size than `frames` says, or the batch has
+      other scales.
   """
   scales = scales_of(ways)
   wanted = {p for way in ways for p in way.passes}
@@ -118,23 +130,24 @@ def make_predict(
 
     def output_of(crop, network):
       output = network(variables, color.normalize(crop, **colours))
-      return _heatmaps(output, frames), output.attention
+      return passes_lib.read(output, frames), output.attention
 
-    def maps_of(crop):
+    def said_of(crop):
       return output_of(crop, forward)[0]
 
     images, attention = batch["images"], {}
     crops = [_crop(images, scales.index(s), m) for s, m in passes]
-    found = _each(maps_of, crops, most=2 - len(shown))
-    maps = dict(zip(passes, found, strict=True))
+    found = _each(said_of, crops, most=2 - len(shown))
+    said = dict(zip(passes, found, strict=True))
     if with_heatmaps:
-      maps[_SHOWN], attention = output_of(
+      said[_SHOWN], attention = output_of(
         _crop(images, scales.index(1.0), False), shown_forward or forward
       )
-    merged = [_merged(way, maps, frames, permutation) for way in ways]
-    result = _decoded(ways, merged, batch["img_from_hm"])
+    answers = [_answer(way, said, frames, permutation) for way in ways]
+    result = _in_photograph(answers, batch["img_from_hm"])
     if with_heatmaps:
-      result["heatmaps"] = merged[0]
+      if answers[0].heatmaps is not None:
+        result["heatmaps"] = answers[0].heatmaps
       for name, values in attention.items():
         result[f"{ATTENTION}{name}"] = values.astype(jnp.float32)
     return result
@@ -151,61 +164,74 @@ def _each(function: Callable, crops: Sequence[Any], most: int) -> Sequence[Any]:
   """The function of every crop; more than `most` share a compiled network."""
   if len(crops) <= most:
     return [function(crop) for crop in crops]
-  return list(jax.lax.map(function, jnp.stack(crops)))
+  found = jax.lax.map(function, jnp.stack(crops))
+  return [
+    jax.tree.map(operator.itemgetter(i), found) for i in range(len(crops))
+  ]
 
 
-def _merged(
+class _Answer(NamedTuple):
+  """What one way of testing comes to; heatmaps and presence may be None."""
+
+  kpts_xy_hm: Float[Array, "B K 2"]
+  score: Float[Array, "B K"]
+  presence: Any
+  heatmaps: Any
+
+
+def _answer(
   way: TestTime,
-  maps: Mapping[Pass, Float[Array, "B h w K"]],
+  said: Mapping[Pass, passes_lib.Said],
   frames: geometry.Frames,
   permutation: Sequence[int],
-) -> Float[Array, "B h w K"]:
-  """What the decoder gets: mean over mirror images, then over scales."""
-  merged = []
+) -> _Answer:
+  """Mean over mirror images, then over scales, then decoded."""
+  at_scales = []
   for scale in way.scales:
-    heatmaps = maps[scale, False]
+    here = said[scale, False]
     if way.flip_test:
-      heatmaps = flip.merge(
-        heatmaps,
-        maps[scale, True],
-        permutation=tuple(permutation),
+      here = passes_lib.merge_mirrored(
+        here,
+        said[scale, True],
+        permutation=permutation,
         shift=frames.flip_shift,
       )
-    merged.append(jnp.maximum(heatmaps, 0) if way.clip_negative else heatmaps)
-  if way.scales == (1.0,):
-    return merged[0]
-  matrices = [frames.scaled_from_hm(scale) for scale in way.scales]
-  return pyramid.merge_scales(merged, matrices)
+    at_scales.append(here)
+  _check_decoder(way, at_scales[0])
+  presence = passes_lib.merge_presence(at_scales)
+  if way.decoder is None:
+    points, score = passes_lib.merge_points(at_scales, way.scales, frames)
+    return _Answer(points, score, presence, None)
+  heatmaps = passes_lib.merge_maps(
+    at_scales, way.scales, frames, clip_negative=way.clip_negative
+  )
+  return _Answer(*way.decoder(heatmaps), presence, heatmaps)
 
 
-def _decoded(
-  ways: Sequence[TestTime],
-  merged: Sequence[Float[Array, "B h w K"]],
-  img_from_hm: Any,
+def _check_decoder(way: TestTime, said: passes_lib.Said) -> None:
+  if way.decoder is None and said.coordinates is None:
+    raise ValueError(
+      "the network returned heatmaps and no coordinates: choose a decoder of "
+      "heatmaps"
+    )
+  if way.decoder is not None and said.heatmaps is None:
+    raise ValueError(
+      "the network returned no heatmaps, it regresses coordinates, which are "
+      "not decoded: let the decoder be None"
+    )
+
+
+def _in_photograph(
+  answers: Sequence[_Answer], img_from_hm: Any
 ) -> dict[str, Array]:
-  """Each way's keypoints in the photograph and their scores."""
+  """Each way's keypoints, scores and presence, the ways on axis 1."""
   img_from_hm = jnp.asarray(img_from_hm, jnp.float32)
-  decoded = [
-    way.decoder(heatmaps) for way, heatmaps in zip(ways, merged, strict=True)
-  ]
-  return {
+  result = {
     "kpts_xy_img": jnp.stack(
-      [geometry.transform(xy, img_from_hm) for xy, _ in decoded], 1
+      [geometry.transform(a.kpts_xy_hm, img_from_hm) for a in answers], 1
     ),
-    "score": jnp.stack([score for _, score in decoded], 1),
+    "score": jnp.stack([a.score for a in answers], 1),
   }
-
-
-def _heatmaps(output: Any, frames: geometry.Frames) -> Float[Array, "B h w K"]:
-  """The maps to decode, float32, their size checked against the geometry."""
-  if output.heatmaps is None:
-    raise ValueError(
-      "the network returned no heatmaps, and only heatmaps can be decoded "
-      "here: choose a network with a heatmap head"
-    )
-  if output.heatmaps.shape[1:3] != tuple(frames.map_hw):
-    raise ValueError(
-      f"the network's heatmaps are {output.heatmaps.shape[1:3]}, the geometry "
-      f"was made for {tuple(frames.map_hw)}: make both from one config"
-    )
-  return output.heatmaps.astype(jnp.float32)
+  if answers[0].presence is not None:
+    result["presence"] = jnp.stack([a.presence for a in answers], 1)
+  return result

@@ -4,9 +4,16 @@
 the options of a model config as keywords. A factory's module has
 `apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, all
 multiples of which fit as sides of a crop; one with attention its options in
+<<<<<<< HEAD
 `attention`. Any with heatmaps can have PoseReNet behind it, and around both a
 presence head and a soft-argmax: section `poserenet` and the keys `heads.KEYS`
 of a model config, which factories never see.
+=======
+`attention`, one that regresses coordinates `gives_coordinates`, one that says
+which keypoints are present `says_presence`, both True. Any of them can have
+PoseReNet behind it: section `poserenet` of a model config, which factories
+never see.
+>>>>>>> predict
 """
 
 import difflib
@@ -93,6 +100,19 @@ def stage_hw(model: nn.Module, crop_hw: Sequence[int]) -> tuple[int, int]:
   """
   size_of = getattr(model, "stage_hw", model.map_hw)
   return size_of(crop_hw)
+
+
+def regresses(model: nn.Module) -> bool:
+  """Returns whether a network gives coordinates in place of heatmaps.
+
+  Its `PoseOutput.heatmaps` are None then, and there is nothing to decode.
+  """
+  return bool(getattr(model, "gives_coordinates", False))
+
+
+def says_presence(model: nn.Module) -> bool:
+  """Returns whether a network has `PoseOutput.presence_logits`."""
+  return bool(getattr(model, "says_presence", False))
 
 
 def build(

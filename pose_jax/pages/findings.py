@@ -40,7 +40,8 @@ class Findings:
     pck, thresholds: name -> [T] PCK ("all" first), and its thresholds.
     num_without_reference: "PCK" or "PCKh" -> people that it leaves out.
     random, worst: people to draw.
-    heatmaps: (caption, crop [H, W, 3], heatmaps [h, w, K]).
+    heatmaps: (caption, crop [H, W, 3], heatmaps [h, w, K]); None in place of
+      heatmaps for networks that have none.
     attention: maps by name (draw_attention) of the people of `heatmaps`;
       empty for networks without attention.
     hm_from_crop: lays the heatmaps on the crops.
@@ -69,6 +70,6 @@ class Findings:
   )
   random: tuple[Person, ...] = ()
   worst: tuple[Person, ...] = ()
-  heatmaps: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()
+  heatmaps: tuple[tuple[str, np.ndarray, np.ndarray | None], ...] = ()
   attention: tuple[Mapping[str, np.ndarray], ...] = ()
   hm_from_crop: Float[np.ndarray, "2 3"] | None = None

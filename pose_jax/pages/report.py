@@ -138,22 +138,24 @@ def _galleries(findings: Findings):
         wide=True,
       )
       for caption, crop, heatmaps in findings.heatmaps
+      if heatmaps is not None
     ),
   )
 
 
 def _attention(findings: Findings) -> Iterator[page.Section]:
-  """Where the network looked in the crops whose heatmaps are shown."""
+  """Where the network looked in a few crops, whose heatmaps are shown too."""
   pictures = tuple(_sheets(findings))
   if pictures:
     yield page.Section(
       "Attention",
-      "What the network multiplies its features by, in the crops under "
-      "Heatmaps: the holistic map and the levels it is the sum of, the refined "
-      "map, and one map for each heatmap, as far as the network has them. The "
-      "map of a transformer says how much of each pixel the transformer sees. "
-      "Heatmaps of links are added to features; lifted heatmaps are twice as "
-      "large as the others. "
+      "What the network multiplies its features by, in crops of random and of "
+      "the worst people, those under Heatmaps if it has any: the holistic map "
+      "and the levels it is the sum of, the refined map, and one map for each "
+      "keypoint, as far as the network has them. The map of a transformer says "
+      "how much of each pixel the transformer sees. Heatmaps of links are "
+      "added to features; lifted heatmaps are twice as large as the others; "
+      "the mean position of a soft-argmax's map is the keypoint. "
       "Click on a line with a triangle to unfold what is below it: further "
       "people, and the mean fields step by step.",
       galleries=(page.Gallery("", "", pictures),),
@@ -173,7 +175,7 @@ def _sheets(findings: Findings) -> Iterator[page.Picture]:
       crop,
       skeleton=findings.skeleton,
       hm_from_crop=findings.hm_from_crop,
-      map_hw=heatmaps.shape[:2],
+      map_hw=(crop if heatmaps is None else heatmaps).shape[:2],
     )
     single, steps = draw_attention.without_steps(maps)
     if single:

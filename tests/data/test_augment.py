@@ -125,6 +125,14 @@ def test_reduction_needs_that_many_image_pixels_per_crop_pixel(size, reduction):
     assert augment.reduction(matrix) == reduction
 
 
+@pytest.mark.parametrize("wh", [(160, 80), (80, 160), (700, 85)])
+@pytest.mark.parametrize("turn", [0.0, 1.0])
+def test_reduction_of_a_stretched_crop_leaves_its_shorter_side_whole(wh, turn):
+  frames_ = Frames((40, 40), (10, 10), padding=1.0, keep_aspect=False)
+  box = (3, 4, *(side * (1 + 1e-9) for side in wh))
+  assert augment.reduction(matrix_of(frames_, box, Warp(1.0, turn))) == 2
+
+
 def test_reduced_crop_is_nearer_to_the_mean_of_the_pixels_it_covers():
   image = noise((256, 256))
   frames_ = Frames((64, 64), (16, 16), padding=1.0)

@@ -61,9 +61,10 @@ def test_heatmap_pixels_lead_back_to_the_image(dataset):
     )
 
 
+@pytest.mark.parametrize("keep_aspect", [True, False])
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
-def test_crops_of_a_pyramid_are_opencvs(dataset, alignment):
-  frames = Frames((64, 48), (16, 12), alignment)
+def test_crops_of_a_pyramid_are_opencvs(dataset, alignment, keep_aspect):
+  frames = Frames((64, 48), (16, 12), alignment, keep_aspect=keep_aspect)
   scales = (0.5, 1.0, 1.5)
   batch = next(
     make_eval_batches(

@@ -1,5 +1,7 @@
 """Half bodies: against HRNet's and DARK's, and by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,14 @@ def test_a_half_without_extent_cannot_be_cropped():
   kpts[5, 1] = 9.0  # a line has a size once it has the crop's aspect
   line = half_body(kpts, labels(5, 6, 7), COCO17, FRAMES, wanted="upper")
   np.testing.assert_allclose(line.size_wh_img, (2.25, 3))
+  # Stretched to a crop it has none, but what has two sides keeps both.
+  frames = dataclasses.replace(FRAMES, keep_aspect=False)
+  assert (
+    half_body(kpts, labels(5, 6, 7), COCO17, frames, wanted="upper") is None
+  )
+  kpts[6, 0] = 11.0
+  wide = half_body(kpts, labels(5, 6, 7), COCO17, frames, wanted="upper")
+  np.testing.assert_allclose(wide.size_wh_img, (6, 3))
 
 
 def test_halves_are_the_skeletons():

@@ -220,6 +220,25 @@ def test_attention_of_the_shown_people_is_in_the_report(make_people, tmp_path):
   assert page.count("<img") == 2 * count + 2
 
 
+def test_attention_of_a_network_without_heatmaps_is_in_the_report(
+  make_people, tmp_path
+):
+  people = make_people(6)
+
+  def without_heatmaps(variables, batch):
+    found = attending(people)(variables, batch)
+    return {k: v for k, v in found.items() if k != "heatmaps"}
+
+  result = run(people, heatmaps_fn=without_heatmaps)
+  count = len(result.heatmaps)
+  assert count >= 3 and {maps is None for *_, maps in result.heatmaps} == {True}
+  assert len(result.attention) == count and all(result.attention)
+  folder = record.write((result,), tmp_path, hm_from_crop=np.eye(2, 3))
+  page = (folder / "report.html").read_text()
+  assert "<h2>Attention</h2>" in page and "<h2>Heatmaps</h2>" not in page
+  assert page.count("<img") == count + 2  # maps of each, two mean fields
+
+
 def test_a_network_without_attention_has_none_in_its_report(
   make_people, tmp_path
 ):

@@ -4,8 +4,10 @@ import os
 
 import pytest
 from commands import HASTY, TINY, run
+from made_regressor import NAME, make_made_regressor, regressing
 
 from pose_jax.data.drawn import write_drawn
+from pose_jax.models import MODELS
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,10 @@ def pictures(tmp_path_factory):
   return write_drawn(
     tmp_path_factory.mktemp("pictures") / "set", num_images=6, seed=3
   ).parent
+
+
+@pytest.fixture
+def made_regressor(monkeypatch):
+  """(config, options) -> the config with a network that regresses."""
+  monkeypatch.setitem(MODELS, NAME, make_made_regressor)
+  return regressing

@@ -20,9 +20,7 @@ ATTENTION = {"holistic": "crf", "crf_steps": 3}
 EXPERIMENT = types.SimpleNamespace(
   skeleton=LSP14,
   frames=Frames((64, 48), (16, 12)),
-  config=types.SimpleNamespace(
-    model=types.SimpleNamespace(attention=ATTENTION)
-  ),
+  config=types.SimpleNamespace(model={"attention": ATTENTION}),
 )
 
 
@@ -99,6 +97,31 @@ def test_unsure_keypoints_are_hollow_and_those_not_found_are_not_drawn(
   for score, color in ((0.1, draw.RIM), (0.0, (90, 90, 90))):
     found = predicted(pictures, score).select(np.array([0]))
     image = folder._drawn(0, found)
+    assert tuple(image[round(y), round(x)]) == color
+
+
+def test_absent_keypoints_are_written_and_not_drawn(tmp_path):
+  """Of the probabilities 0, 0.1, ..., 1.3 those below a half."""
+  pictures = pictures_of(tmp_path / "in")
+  folder = make_folder(tmp_path / "out", EXPERIMENT, pictures)
+  people = pictures.dataset.people
+  sure = predicted(pictures)
+  presence = np.minimum(np.arange(14) / 10, 1)[None]
+  found = of_people(
+    *(people, np.array([0]), sure.kpts_xys_img[:1, :, :2]),
+    np.full((1, 14), 0.8),
+    presence=presence,
+    presence_threshold=0.5,
+  )
+  found.person_ids[:] = 0
+  folder.write_results(found)
+  (entry,) = json.loads((tmp_path / "out/predictions.json").read_text())
+  assert entry["presence"] == presence[0].tolist()
+  assert entry["keypoints"][:6] == [20, 30, 0, 32, 30, 0]
+  image = folder._drawn(0, found)
+  for k in (0, 4, 5, 13):
+    x, y = (np.array([20 + 12 * k, 30]) + 0.5) * 3.2 - 0.5
+    color = draw.side(LSP14.keypoints[k]) if k >= 5 else (90, 90, 90)
     assert tuple(image[round(y), round(x)]) == color
 
 

@@ -145,6 +145,20 @@ def test_the_networks_attention_is_in_the_protocol(pictures, tmp_path):
   assert protocol.plug_in == "PoseReNet (mean, se, decode=lifted)"
 
 
+def test_stretched_boxes_are_cropped_measured_and_told(pictures, tmp_path):
+  config = _config(pictures, nms="oks", nms_padded_area=True)
+  config.data.keep_aspect = False
+  check_config(config, parts=("eval",))
+  experiment = make_experiment(config)
+  dataset = open_part(experiment, "eval", tmp_path)
+  protocol = make_protocol(experiment, dataset, 7)
+  height, width = config.data.crop_hw
+  assert dict(protocol.rows())["input"] == f"{height}x{width}, box stretched"
+  plan = make_plan(experiment, dataset, protocol)
+  (_, _, w, h) = plan.crops.box_xywh_img.astype(float).T
+  np.testing.assert_allclose(plan.boxes.area, w * h * config.data.padding**2)
+
+
 def test_a_protocol_names_the_weights_that_a_run_began_with():
   origin = {
     "weights": "some/folder/net.pth",

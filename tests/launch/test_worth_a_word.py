@@ -59,6 +59,15 @@ def test_an_alignment_that_was_not_learnt_is_said():
   )
 
 
+def test_a_stretch_that_was_not_learnt_is_said():
+  config = quickstart()
+  config.data.keep_aspect = False
+  (note,) = alignment_notes(config, quickstart())
+  assert note.startswith(
+    "data.keep_aspect is False but the run was trained with True: it sees"
+  )
+
+
 def test_options_of_what_is_not_there_are_said():
   config = quickstart()
   config.model.poserenet.decode = "lifted"
