@@ -82,10 +82,8 @@ def _charts(
       for run, line_x, line_y in zip(runs, lines_x, values, strict=True)
     )
     x_range = 0.0, round_up(last / size)
-    title_over = f"{title} over {over}"
-    return chart.Chart(
-      title_over, unit, title, lines, x_range, y_range, note=note
-    )
+    heading = f"{title[0].upper()}{title[1:]} over {over}"
+    return chart.Chart(heading, unit, title, lines, x_range, y_range, note=note)
 
   return (
     drawn("time", [c.seconds for c in courses], _TIMES, _MOST_TIME),
