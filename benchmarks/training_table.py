@@ -16,6 +16,8 @@ from typing import Any
 
 from scipy import stats
 
+from pose_jax.train.training_log import read_log, training_rate
+
 SCORES = (  # those that a table of trainings has, where measured
   *("AP", "AP50", "AP75", "PCK@0.2", "PCKh@0.5", "PCP_strict@0.5"),
   *("located@1/12", "presence_accuracy", "presence_majority"),
@@ -101,7 +103,7 @@ def read_runs(
   metrics = json.loads(metrics_file.read_text())
   measured = [metrics, *metrics["ways"]]
   protocols = [way["protocol"] for way in measured]
-  rate = training_rate(log_file.read_text().splitlines())
+  rate = training_rate(read_log(log_file))
   return [
     Run(
       variant=variant,
@@ -129,21 +131,6 @@ def way_labels(protocols: Sequence[Mapping[str, Any]]) -> list[str]:
     key for key in words if len({str(p[key]) for p in protocols}) > 1
   ]
   return [", ".join(words[key](p[key]) for key in differing) for p in protocols]
-
-
-def training_rate(lines: Sequence[str]) -> float | None:
-  """Median people per second of metrics.jsonl's lines.
-
-  Without the first line of each start, in which the step is compiled.
-  """
-  rates, last = [], math.inf
-  for line in map(json.loads, lines):
-    if "train/people_per_second" not in line:
-      continue
-    if line["seconds"] > last:
-      rates.append(line["train/people_per_second"])
-    last = line["seconds"]
-  return statistics.median(rates) if rates else None
 
 
 def make_table(runs: Sequence[Run], variants: Sequence[str]) -> Table:

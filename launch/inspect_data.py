@@ -10,8 +10,6 @@ exit status is 0 unless --strict is given and data are wrong for certain.
 """
 
 import json
-import os
-import pathlib
 import sys
 import time
 from typing import Any
@@ -22,6 +20,7 @@ from ml_collections import config_flags
 from launch import doorway
 from launch.mistakes import ConfigError, wanted_folder
 from launch.progress import ProgressBar
+from launch.whole_file import write_whole
 from pose_jax.data.datasets import open_members
 from pose_jax.data.findings import KINDS
 from pose_jax.data.images import decode
@@ -100,8 +99,8 @@ def main() -> None:
   seconds = time.perf_counter() - started
   content = found.as_json() | {"seconds": round(seconds, 1)}
   page = inspection_page.render(found, _reader(found), seconds=seconds)
-  _write(output / "inspection.json", json.dumps(content, indent=1) + "\n")
-  _write(output / "inspection.html", page)
+  write_whole(output / "inspection.json", json.dumps(content, indent=1) + "\n")
+  write_whole(output / "inspection.html", page)
   print(_summary(found), flush=True)
   print(f"report: {output / 'inspection.html'}", flush=True)
   if _STRICT.value and found.is_faulty:
@@ -166,13 +165,6 @@ def _reader(found: Survey):
     return decode(images.read(i), images.name(i))
 
   return read
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-  """All of it or, killed on the way, what was there before."""
-  temporary = path.with_name(f".{path.name}.{os.getpid()}")
-  temporary.write_text(text, encoding="utf-8")
-  os.replace(temporary, path)
 
 
 def _summary(found: Survey) -> str:

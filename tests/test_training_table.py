@@ -13,7 +13,6 @@ from benchmarks.training_table import (
   paired_difference,
   read_runs,
   to_markdown,
-  training_rate,
   way_labels,
 )
 
@@ -73,23 +72,6 @@ def test_only_seeds_of_both_are_paired():
 def test_differences_without_spread_have_no_t():
   found = paired_difference({1: 0.5, 2: 0.5}, {1: 0.25, 2: 0.25})
   assert (found.mean, found.standard_error, found.p_t) == (0.25, 0, None)
-
-
-def test_rate_leaves_out_the_first_line_of_each_start():
-  rows = [
-    (5, 10.0),  # compiles
-    (9, 100.0),
-    (12, 140.0),
-    (4, 20.0),  # started again
-    (8, 120.0),
-  ]
-  lines = [
-    json.dumps({"step": 1, "seconds": s, "train/people_per_second": rate})
-    for s, rate in rows
-  ]
-  lines.insert(3, json.dumps({"step": 1, "seconds": 13, "eval/AP": 0.5}))
-  assert training_rate(lines) == 120
-  assert training_rate(lines[:1]) is None
 
 
 def test_ways_are_named_by_what_differs():

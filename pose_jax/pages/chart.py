@@ -14,6 +14,8 @@ COLORS = (
 )
 _WIDTH, _HEIGHT = 560, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 42
+_LEGEND_WIDTH = 126  # pixels, at least, of a name of the legend
+_LETTER = 7  # pixels, at most about, of a letter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,14 +125,17 @@ def _line(chart: Chart, i: int) -> str:
 
 
 def _legend(lines: Sequence[Line]) -> tuple[str, int]:
-  """Names below the chart, four in a row, and the number of rows."""
+  """Names below the chart, as many in a row as fit, and the number of rows."""
+  longest = max((len(line.name) for line in lines), default=0)
+  width = max(_LEGEND_WIDTH, 34 + _LETTER * longest)
+  columns = max(1, (_WIDTH - _LEFT) // width)
   parts = []
   for i, line in enumerate(lines):
-    x = _LEFT + (i % 4) * 126
-    y = _HEIGHT + 12 + 20 * (i // 4)
+    x = _LEFT + (i % columns) * width
+    y = _HEIGHT + 12 + 20 * (i // columns)
     color = "var(--fg)" if line.strong else COLORS[i % len(COLORS)]
     parts.append(
       f'<path d="M{x} {y - 4}h18" stroke="{color}" stroke-width="3"/>'
       f'<text x="{x + 24}" y="{y}">{html.escape(line.name)}</text>'
     )
-  return "".join(parts), -(-len(lines) // 4)
+  return "".join(parts), -(-len(lines) // columns)
