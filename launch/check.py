@@ -15,6 +15,7 @@ from launch.check_data import data_mistakes
 from launch.check_eval import DECODER_NAMES, eval_mistakes
 from launch.check_loss import loss_mistakes
 from launch.mistakes import ConfigError, suggest
+from launch.phases import second_config
 from pose_jax.data.augment import (
   ROTATION_DISTRIBUTIONS,
   SCALE_DISTRIBUTIONS,
@@ -26,6 +27,7 @@ from pose_jax.geometry import ALIGNMENTS, Frames
 from pose_jax.models import MODELS, build, heads, make_model, map_hw
 from pose_jax.ops import blur, color, occlusion
 from pose_jax.skeleton_file import find_skeleton
+from pose_jax.train import regression
 from pose_jax.train.losses import LOSSES
 from pose_jax.train.optimizer import (
   OPTIMIZERS,
@@ -45,8 +47,11 @@ _CHOICES = {
   "model.name": MODELS,
   "init.part": PARTS,
   "loss.name": LOSSES,
+  "loss.coordinates": regression.LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,
+  "second_phase.optimizer.name": OPTIMIZERS,
+  "second_phase.schedule.name": SCHEDULES,
   "eval.decoder": DECODER_NAMES,
   "eval.pckh_variant": PCKH_VARIANTS,
   "eval.nms": ("none", "oks", "soft_oks"),
@@ -61,6 +66,13 @@ _AT_LEAST = {  # smallest value that makes sense
   "loss.ohkm_top_k": 1,
   "loss.lifted_weight": 0,
   "loss.link_weight": 0,
+  "loss.presence_weight": 0,
+  "loss.coordinates_weight": 0,
+  "loss.weight_penalty": 0,
+  "second_phase.loss.presence_weight": 0,
+  "second_phase.loss.coordinates_weight": 0,
+  "second_phase.schedule.num_epochs": 0,
+  "second_phase.schedule.num_steps": 0,
   "optimizer.weight_decay": 0,
   "optimizer.clip_norm": 0,
   "schedule.batch_size": 1,
@@ -94,6 +106,7 @@ _ABOVE_ZERO = (
   "loss.target_scale",
   "loss.link_sigma_hm",
   "optimizer.learning_rate",
+  "second_phase.optimizer.learning_rate",
 )
 _FRACTIONS = (
   "data.augmentation.rotation_probability",
@@ -251,6 +264,7 @@ def _together(
     ("data.jitter", lambda: blur.check(config.data.jitter.median_max_size)),
     ("data.occlusion", lambda: _covers(config.data.occlusion.to_dict())),
     ("optimizer, schedule", lambda: _optimizer(config)),
+    ("second_phase", lambda: _optimizer(second_config(config))),
   ):
     try:
       make()
@@ -299,6 +313,7 @@ def _covers(options: dict[str, Any]) -> None:
 def _optimizer(config: ConfigDict) -> None:
   """Fails as the run's own would; its length in steps may not be known yet."""
   options, schedule = config.optimizer.to_dict(), config.schedule
+  del options["frozen"]  # of the network: `loss_mistakes`
   rate = make_schedule(
     schedule.name,
     learning_rate=options.pop("learning_rate"),

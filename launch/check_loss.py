@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from pose_jax.models import make_model
+from launch.phases import has_second, second_config
+from pose_jax.models import make_model, regresses, says_presence
 from pose_jax.skeleton import Skeleton
+from pose_jax.train.frozen import check_frozen
 from pose_jax.train.supervision import check_stage_weights
 
 
@@ -15,6 +17,9 @@ def loss_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
   """Sentences on what cannot be trained; of a network that can be built."""
   yield from _hardest(config, skeleton)
   yield from _stage_weights(config, skeleton)
+  yield from _phase(config, skeleton, "")
+  if has_second(config):
+    yield from _phase(second_config(config), skeleton, "second_phase.")
   poserenet = config.model.get("poserenet", {})
   if (
     poserenet.get("aggregation", "none") != "none"
@@ -25,6 +30,32 @@ def loss_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
       "a sigmoid and cannot be higher than 1, so leave it at 1.0 with "
       "model.poserenet"
     )
+
+
+def _phase(
+  config: ConfigDict, skeleton: Skeleton, section: str
+) -> Iterator[str]:
+  """What a phase, whose keys lie in a section, cannot train."""
+  model, loss = make_model(config.model, skeleton), config.loss
+  if loss.coordinates == "rle" and not config.model.get("with_sigmas", False):
+    yield (
+      "loss.coordinates is 'rle', which needs a network that says how sure it "
+      "is: one of name 'regressor' with --config.model.with_sigmas=True; or "
+      "take l2, l1 or smooth_l1"
+    )
+  counts = (regresses(model) and loss.coordinates_weight) or (
+    says_presence(model) and loss.presence_weight
+  )
+  if regresses(model) and not counts:
+    yield (
+      f"{section}loss.presence_weight and {section}loss.coordinates_weight "
+      "leave nothing of this network to train: set one that it has above 0"
+    )
+  try:
+    crop_hw = tuple(config.data.crop_hw)
+    check_frozen(tuple(config.optimizer.frozen), model, crop_hw)
+  except ValueError as error:
+    yield f"{section}optimizer.{error}"
 
 
 def _hardest(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:

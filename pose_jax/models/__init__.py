@@ -4,16 +4,11 @@
 the options of a model config as keywords. A factory's module has
 `apply(variables, images, train=...)`, `map_hw(crop_hw)` and `crop_step`, all
 multiples of which fit as sides of a crop; one with attention its options in
-<<<<<<< HEAD
-`attention`. Any with heatmaps can have PoseReNet behind it, and around both a
-presence head and a soft-argmax: section `poserenet` and the keys `heads.KEYS`
-of a model config, which factories never see.
-=======
 `attention`, one that regresses coordinates `gives_coordinates`, one that says
-which keypoints are present `says_presence`, both True. Any of them can have
-PoseReNet behind it: section `poserenet` of a model config, which factories
+which keypoints are present `says_presence`, both True. Any with heatmaps can
+have PoseReNet behind it, and around both a presence head and a soft-argmax:
+section `poserenet` and the keys `heads.KEYS` of a model config, which factories
 never see.
->>>>>>> predict
 """
 
 import difflib
@@ -26,11 +21,8 @@ from flax import linen as nn
 
 from pose_jax.models.alexnet import make_pose_alexnet
 from pose_jax.models.attention_options import NONE, AttentionOptions
-<<<<<<< HEAD
-from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
-=======
 from pose_jax.models.deeppose import diameter_pair_of, make_deeppose
->>>>>>> cascade
+from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
 from pose_jax.models.pose_resnet import make_pose_resnet
@@ -53,13 +45,9 @@ MODELS = {
   "deeppose": make_deeppose,
 }
 
-<<<<<<< HEAD
-_LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
 _WITHOUT_HEATMAPS = ("regressor", "deeppose")
-=======
 # What factories learn of the skeleton: its links, and what spans a pose.
 _LINK_HALVES, _DIAMETER_PAIR = "link_halves", "diameter_pair"
->>>>>>> cascade
 
 
 def make_model(model_config: Any, skeleton: Skeleton) -> nn.Module:
@@ -130,23 +118,17 @@ def build(
       None; likewise.
   """
   sections = _sections(model_config)
-  plug_in, heads = (
-    make_poserenet(sections.get("poserenet")),
-    read_heads(sections),
-  )
+  plug_in = make_poserenet(sections.get("poserenet"))
+  heads = read_heads(sections)
   name, options = read_config(model_config)
-<<<<<<< HEAD
   for key in KEYS:
     if heads[key] and name in _WITHOUT_HEATMAPS:
       raise ValueError(
         f"{key} is True, but model {name!r} has heads of its own and no "
         f"heatmaps: set {key} to False, or take a network with heatmaps"
       )
-  if _LINK_HALVES in inspect.signature(MODELS[name]).parameters:
-=======
   known = inspect.signature(MODELS[name]).parameters
   if _LINK_HALVES in known:
->>>>>>> cascade
     options[_LINK_HALVES] = tuple(link_halves)
   if _DIAMETER_PAIR in known:
     options[_DIAMETER_PAIR] = diameter_pair

@@ -66,6 +66,7 @@ class DeepPose(nn.Module):
   diameter_pair: tuple[int, int] | None = None
   simulated_std: float = 0.2
   learns_from_truth = True
+  gives_coordinates = True
 
   @nn.compact
   def __call__(

@@ -86,6 +86,16 @@ class Heads(nn.Module):
     """The base's."""
     return getattr(self.base, "attention", NONE)
 
+  @property
+  def gives_coordinates(self) -> bool:
+    """Whether heatmaps become coordinates."""
+    return self.with_soft_argmax
+
+  @property
+  def says_presence(self) -> bool:
+    """Whether it has a presence head."""
+    return self.with_presence
+
   @nn.nowrap
   def stage_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns the (height, width) of the base's `stages`, and of its links."""

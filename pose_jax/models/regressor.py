@@ -158,6 +158,16 @@ class Regressor(nn.Module):
       )
     return self.flow.log_density(errors)
 
+  @property
+  def gives_coordinates(self) -> bool:
+    """Whether it has a coordinate head."""
+    return self.coordinate_layers is not None
+
+  @property
+  def says_presence(self) -> bool:
+    """Whether it has a presence head."""
+    return self.presence_layers is not None
+
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns `crop_hw`: the keypoints' frame is the crop's own.

@@ -194,18 +194,6 @@ def kernels_squared(
   return sum(jnp.square(kernel).sum() for kernel in kernels)
 
 
-def check_coordinate_loss(
-  name: str, has_sigmas: bool, gives_coordinates: bool
-) -> None:
-  """Raises ValueError for a loss that the network is not made for."""
-  if name == "rle" and gives_coordinates and not has_sigmas:
-    raise ValueError(
-      "coordinates is 'rle', which needs a network that says how sure it is: "
-      "set model.with_sigmas=True (name 'regressor'), or take l2, l1 or "
-      "smooth_l1"
-    )
-
-
 def _errors(
   coordinates: Points, truth: Points, counts: Mask
 ) -> Float[Array, "B K 2"]:

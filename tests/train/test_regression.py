@@ -168,11 +168,3 @@ def test_the_penalty_is_of_kernels_alone():
     "norm": {"scale": jnp.ones(2)},
   }
   assert float(regression.kernels_squared(params)) == 16
-
-
-def test_rle_wants_a_network_that_says_how_sure_it_is():
-  regression.check_coordinate_loss("rle", True, True)
-  regression.check_coordinate_loss("l2", False, True)
-  regression.check_coordinate_loss("rle", False, False)
-  with pytest.raises(ValueError, match="with_sigmas=True"):
-    regression.check_coordinate_loss("rle", False, True)
