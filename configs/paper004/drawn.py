@@ -1,0 +1,67 @@
+"""Regression, a cascade and a pose machine on drawn people: small ones.
+
+Without a variant a ResNet-18 of a quarter of the width regresses coordinates
+from 128x96 pixels, as DeepPose's first stage. Variant cascade has a second
+stage of the same kind behind it, which looks at 64x64 pixels round each
+keypoint: squares of twice the pose's diameter, the paper's size for LSP, about
+as sharp as the crop. Variant pose_machine: three stages of heatmaps, an eighth
+of mmpose's width.
+
+Source: none; the questions are those of paper 004 ("Human Pose Estimation",
+Chen, Huang, Tseng), sections 2.3 and 2.4, which asks them of LSP: does a stage
+that looks closer help, and do heatmaps help more?
+Command:
+  python -m benchmarks.compare_training --config=configs/paper004/drawn.py \
+    --variants=none,cascade,pose_machine --seeds=1,2 --workdir=W
+Expected: not yet measured.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base, quickstart
+
+VARIANTS = ("cascade", "pose_machine")
+_NUMERICS = ("dtype", "sync_batch_norm", "batch_norm_momentum")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+  config = quickstart.small_on_drawn("paper004/drawn", "runs/regression/drawn")
+  if variant in VARIANTS:
+    config.name += f"_{variant}"
+  if variant == "pose_machine":
+    shared = ("attention", "poserenet", "presence", "soft_argmax", *_NUMERICS)
+    model = dict(name="pose_machine", form="mmpose", num_stages=3, width=16)
+  else:
+    shared = ("poserenet", *_NUMERICS)
+    model = _regressor() | (_cascade() if variant == "cascade" else {})
+    config.eval.decoder = "coordinates"
+  config.model = ConfigDict(model | {key: config.model[key] for key in shared})
+  config.loss.coordinates = "l1"
+  config.optimizer.update(learning_rate=3e-3, clip_norm=1.0)
+  config.schedule.update(num_steps=2000, warmup_steps=100)
+  config.checkpoint.every_steps = 500
+  config.eval.metrics = ("coco", "pck")
+  config.log.every_steps = 200
+  return base.finish(config, variant, VARIANTS)
+
+
+def _regressor() -> dict:
+  return dict(
+    name="regressor",
+    backbone="resnet",
+    depth=18,
+    width=16,
+    pooling="flatten",  # the mean does not say where
+    coordinate_layers=(256,),
+  )
+
+
+def _cascade() -> dict:
+  """What a cascade of such regressors has besides, or has not the same."""
+  return dict(
+    name="deeppose",
+    num_stages=2,
+    sub_crop_hw=(64, 64),
+    sub_crop_size=2.0,  # in diameters of the pose
+    simulated_std=0.2,  # likewise
+  )
