@@ -22,6 +22,7 @@ from pose_jax.models.attention_options import NONE, AttentionOptions
 from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
+from pose_jax.models.pose_machine import make_pose_machine
 from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.models.poserenet import PoseReNet
 from pose_jax.models.poserenet_options import (
@@ -37,6 +38,7 @@ MODELS = {
   "hrnet": make_hrnet,
   "alexnet": make_pose_alexnet,
   "vgg": make_pose_vgg,
+  "pose_machine": make_pose_machine,
 }
 
 _LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links
