@@ -279,6 +279,7 @@ def _eval() -> ConfigDict:
       scales=(1.0,),  # of the test pyramid
       clip_negative=False,  # maps below 0, before they are averaged over scales
       decoder="dark",  # argmax, quarter, dark, weighted; coordinates: regressed
+      stage=0,  # of a network of several, from 1, is decoded; 0: the last
       blur_kernel=11,  # dark
       weighted_n=20,  # weighted
       weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map

@@ -7,7 +7,8 @@ Command: as configs/coco_resnet50_256x192.py, with this file.
 Published: AP 58.4 on val2017,
 `:rle` 73.1, a detector's boxes (person AP 56.4), flip test; backbone from
 ImageNet: --config.init.weights=FILE. mmpose scores people of `:rle` by box,
-mean and highest keypoint together, ours by box times mean. Not yet measured here.
+mean and highest keypoint together, ours by box times mean. Not yet measured
+here.
 """
 
 from ml_collections import ConfigDict

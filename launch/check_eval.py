@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 from ml_collections import ConfigDict
 
+from launch.check_loss import num_stages
 from launch.choices import choices, is_of_people, moved_by
 from launch.mistakes import suggest
 from pose_jax.codec.decode import DECODERS
 from pose_jax.eval import bootstrap, coco, limbs, located, pckh, presence
 from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
-from pose_jax.models import build, map_hw, regresses, says_presence
+from pose_jax.models import build, map_hw, regresses, says_presence, stage_hw
 from pose_jax.protocol import COORDINATES
 from pose_jax.skeleton import Skeleton
 
@@ -69,7 +70,7 @@ def eval_mistakes(
   if mistakes:
     return
   if with_network:
-    mistakes = tuple(_network_mistakes(config))
+    mistakes = tuple(_network_mistakes(config, skeleton))
     yield from mistakes
   if mistakes:
     return
@@ -131,9 +132,10 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
     )
 
 
-def _network_mistakes(config: ConfigDict) -> Iterator[str]:
+def _network_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
   """What the network cannot do."""
   settings, model = config.eval, build(config.model, 1)
+  yield from _stage_mistakes(config, skeleton)
   does_regress = regresses(model)
   for key, names in (
     ("eval.decoder", (settings.decoder,)),
@@ -161,6 +163,24 @@ def _network_mistakes(config: ConfigDict) -> Iterator[str]:
       f"eval.metrics {tuple(settings.metrics)} has presence, which the network "
       "does not say: leave it out, or take a network that says it "
       "(--config.model.presence=True)"
+    )
+
+
+def _stage_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
+  stage, model = config.eval.stage, build(config.model, 1)
+  if not stage:
+    return
+  total = num_stages(config, skeleton)
+  if not 1 <= stage <= total:
+    yield (
+      f"eval.stage is {stage}: it must be 0, for the last, or one of the "
+      f"network's stages, 1 to {total}"
+    )
+  crop_hw = tuple(config.data.crop_hw)
+  if not regresses(model) and stage_hw(model, crop_hw) != model.map_hw(crop_hw):
+    yield (
+      f"eval.stage is {stage}, but of this network lifted maps are decoded, "
+      "which no stage has: set model.poserenet.decode to 'aggregate'"
     )
 
 

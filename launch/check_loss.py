@@ -87,7 +87,10 @@ def _stage_weights(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
 
 
 def num_stages(config: ConfigDict, skeleton: Skeleton) -> int:
-  """How many supervised stages the network has; nothing is computed."""
+  """How many supervised stages the network has; nothing is computed.
+
+  Of heatmaps, or of coordinates where there are no heatmaps.
+  """
   model = make_model(config.model, skeleton)
   images = jax.ShapeDtypeStruct((1, *config.data.crop_hw, 3), jnp.float32)
   output, _ = jax.eval_shape(
@@ -95,4 +98,4 @@ def num_stages(config: ConfigDict, skeleton: Skeleton) -> int:
     jax.eval_shape(lambda: jax.random.key(0)),
     images,
   )
-  return len(output.stages)
+  return len(output.stages or output.coordinate_stages)

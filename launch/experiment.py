@@ -271,7 +271,8 @@ def make_forward(
     with_steps: also how mean fields came about, in `attention`, and what the
       network says of links and at twice the size; to look at.
   """
-  model, scale = experiment.model, experiment.config.loss.target_scale
+  model, config = experiment.model, experiment.config
+  scale, stage = config.loss.target_scale, config.eval.stage
 
   def forward(variables, images):
     if with_steps:
@@ -279,11 +280,21 @@ def make_forward(
       output = output.replace(attention=maps_to_look_at(output))
     else:
       output = model.apply(variables, images, train=False)
+    output = of_stage(output, stage)
     if scale == 1 or output.heatmaps is None:
       return output
     return output.replace(heatmaps=output.heatmaps / scale)
 
   return forward
+
+
+def of_stage(output: PoseOutput, stage: int) -> PoseOutput:
+  """With what stage `stage`, counted from 1, says; 0: the last as it is."""
+  if not stage:
+    return output
+  if output.heatmaps is None:
+    return output.replace(coordinates=output.coordinate_stages[stage - 1])
+  return output.replace(heatmaps=output.stages[stage - 1])
 
 
 def colours(config: ConfigDict) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def make_protocol(
     plug_in=describe_plug_ins(experiment),
     crop_hw=tuple(config.data.crop_hw),
     stretched=not config.data.keep_aspect,
+    stage=settings.stage,
     reduced_decoding=config.data.reduced_decoding,
   )
 

@@ -38,6 +38,8 @@ class Protocol:
     codec: "truncated" or "unbiased" Gaussian that the network was trained on,
       or "coordinates", which it regresses.
     sigma_hm: the Gaussian's sigma, heatmap pixels.
+    stage: of a network of several, counted from 1, which was decoded; 0: the
+      last, or the only one.
     coordinate_loss: what the coordinates were learnt by, "l2"; "" if the
       network regresses none.
     decoder: "argmax", "quarter", "dark" or "weighted", or "coordinates",
@@ -94,6 +96,7 @@ class Protocol:
   weights: str = ""
   crop_hw: tuple[int, int] | None = None
   stretched: bool = False
+  stage: int = 0
   reduced_decoding: bool | None = None
 
   def __post_init__(self):
@@ -133,6 +136,7 @@ class Protocol:
       ("boxes", self.box_source),
       (BOX_FILE, self.box_file_sha256 and self.box_file_sha256[:12]),
       ("network", self.network or UNKNOWN),
+      ("stage", str(self.stage or "")),
       ("attention", self.attention),
       ("plug-in", self.plug_in),
       ("input", self._input_text()),

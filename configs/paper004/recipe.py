@@ -74,6 +74,14 @@ def whole_images(config: ConfigDict) -> None:
   config.data.train.boxes = config.data.eval.boxes = "image"
 
 
+def on_leeds(config: ConfigDict) -> None:
+  """Trained on LSP-extended and LSP's first thousand, tested on its second."""
+  config.data.skeleton = "lsp14"
+  config.data.train.update(name="lsp+lspet", split="train+all")
+  config.data.eval.update(name="lsp", split="test")
+  config.checkpoint.update(best_metric="PCK@0.2", every_steps=1000)
+
+
 def _data(config: ConfigDict, name: str) -> None:
   config.data.skeleton = "lsp14"
   config.data.crop_hw = (224, 224)
