@@ -121,7 +121,7 @@ def _networks(kept: Float[Array, "N"], weights) -> tuple[Array, Array]:
   """s and t of a coupling layer at the coordinates that it keeps."""
   y = jnp.broadcast_to(kept[:, None, None], (*kept.shape, 2, 1))
   for index, (kernel, bias) in enumerate(weights):
-    y = jnp.einsum("NnI,nIO->NnO", y, kernel) + bias[None]
+    y = jnp.einsum("NnI,nIO->NnO", y, kernel, precision="highest") + bias[None]
     if index < len(weights) - 1:
       y = jax.nn.leaky_relu(y)
   return jnp.tanh(y[:, 0, 0]), y[:, 1, 0]

@@ -34,7 +34,7 @@ class DenseLayers(nn.Module):
   Attributes:
     widths: units of each layer.
     outputs: names of dense layers without ReLU, all of which read the last of
-      the others; they start near 0 and compute in float32.
+      the others; they start near 0 and compute in full float32.
     num_out: units of each of these.
     dtype: compute type of the others; parameters are float32.
   """
@@ -56,7 +56,9 @@ class DenseLayers(nn.Module):
       x = nn.relu(dense(x))
     found = {}
     for name in self.outputs:
-      dense = nn.Dense(self.num_out, kernel_init=_NEAR_ZERO, name=name)
+      dense = nn.Dense(
+        self.num_out, kernel_init=_NEAR_ZERO, precision="highest", name=name
+      )
       found[name] = dense(x.astype(jnp.float32))
     return x, found
 

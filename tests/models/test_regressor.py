@@ -189,8 +189,8 @@ def test_gradient_reaches_every_parameter(tiny):
 def test_a_fresh_head_points_at_the_middle():
   head = DenseLayers((64,), ("coordinates",), 34)
   x = jnp.abs(jax.random.normal(jax.random.key(0), (50, 2048)))
-  variables = head.init(jax.random.key(1, impl="rbg"), x)
-  hidden, found = head.apply(variables, x)
+  key = jax.random.key(1, impl="rbg")
+  (hidden, found), _ = quick_jit(head.init_with_output)(key, x)
   assert 0.5 < np.sqrt(np.square(hidden).mean()) < 2.0
   assert 0.005 < np.std(found["coordinates"]) < 0.05
 
@@ -221,9 +221,9 @@ def test_a_head_can_be_off(presence, coordinates, names):
   assert output.coordinate_sigmas is None
 
 
-@pytest.mark.parametrize("backbone", TRUNKS)
+@pytest.mark.parametrize("backbone", ["vgg", "alexnet_paper", "baseline1"])
 def test_computing_in_bfloat16_says_float32(backbone):
-  depth = {"resnet": {"depth": 18}, "vgg": {"depth": 16}}.get(backbone, {})
+  depth = {"depth": 16} if backbone == "vgg" else {}
   options = {"backbone": backbone, **depth, "dtype": "bfloat16"}
   model = build({**TINY, **options, "with_sigmas": True}, 3)
   variables = abstract_variables(model, 64, 64)
