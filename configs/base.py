@@ -8,6 +8,8 @@ applies the variants that every file has and locks the keys.
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from configs import debug
+
 
 def _dataset(name: str) -> ConfigDict:
   """Where people and pictures come from; see `pose_jax/data/datasets.py`."""
@@ -341,35 +343,4 @@ def finish(config: ConfigDict, variant: str, variants: tuple[str, ...] = ()):
 
 def shrink(config: ConfigDict) -> None:
   """Drawn people, tiny sizes, two steps: under a minute on a CPU."""
-  config.name += "_debug"
-  aspect = config.data.crop_hw[0] / config.data.crop_hw[1]
-  config.data.crop_hw = (64, 64) if aspect == 1 else (128, 96)
-  config.data.skeleton = "coco17"
-  for part, seed in (("train", 1), ("eval", 2)):
-    config.data[part] = _dataset("drawn")
-    config.data[part].update(num_images=8, seed=seed)
-  config.data.num_workers = 0
-  shallowest = {"pose_resnet": 18, "vgg": 16}  # of others it counts poolings
-  small = {  # of the options that a network has; deep ones compile long
-    "width": lambda width: 8,
-    "depth": lambda depth: shallowest.get(config.model.name, min(depth, 2)),
-    "deconv_filters": lambda filters: (16,) * len(filters),
-    "num_stacks": lambda stacks: min(stacks, 2),
-    "num_features": lambda features: 16,
-    "num_blocks": lambda blocks: 1,
-    "part_from_stack": lambda stack: min(stack, 2),
-    "stem_width": lambda width: 8,
-    "num_modules": lambda modules: (1,) * len(modules),
-  }
-  for option, shrunk in small.items():
-    if option in config.model:
-      config.model[option] = shrunk(config.model[option])
-  config.schedule.update(batch_size=4, num_steps=2, warmup_steps=0)
-  if config.schedule.name == "step":
-    config.schedule.boundaries_steps = (1,)
-  config.checkpoint.every_steps = 1
-  config.eval.update(every_steps=0, batch_size=4)
-  if "pckh" in config.eval.metrics:  # drawn people have no head boxes
-    config.eval.metrics = ("coco",)
-    config.checkpoint.best_metric = "AP"
-  config.log.every_steps = 1
+  debug.shrink(config, _dataset("drawn"))

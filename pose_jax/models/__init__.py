@@ -29,6 +29,7 @@ from pose_jax.models.poserenet_options import (
   PoseReNetOptions,
   make_poserenet,
 )
+from pose_jax.models.regressor import make_regressor
 from pose_jax.models.vgg import make_pose_vgg
 from pose_jax.skeleton import Skeleton
 
@@ -39,6 +40,7 @@ MODELS = {
   "alexnet": make_pose_alexnet,
   "vgg": make_pose_vgg,
   "pose_machine": make_pose_machine,
+  "regressor": make_regressor,
 }
 
 _LINK_HALVES = "link_halves"  # what factories learn of the skeleton's links

@@ -14,6 +14,11 @@ map is centred at crop pixel 32 i + 15, half a pixel from the middle of its
 4 j + 1. (A ResNet's, padded alike on both sides, are at 32 i and 4 j - 14.) Up
 to the third pool the grid is torchvision's, and so are all values that do not
 depend on the right and lower border.
+
+`extra_pool` is paper 004's network: "we add a pooling layer at the output of
+the fourth convolutional layer" ("Human Pose Estimation", Chen, Huang, Tseng,
+section 3.3.3), so that fewer features reach its dense layers. The map ends at
+1/64 of the crop, rounded up where that is no whole number: 224 pixels end as 4.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +34,12 @@ from pose_jax.models.layers import Conv
 from pose_jax.models.resample import max_pool
 
 SMALLEST = 63  # side of a crop in pixels, without padding
+SMALLEST_WITH_EXTRA_POOL = 127
 _INIT = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 class AlexNet(nn.Module):
-  """Five convolutions, three max-pools; returns features fine to coarse.
+  """Five convolutions, three max-pools or four; features fine to coarse.
 
   Kernels start as He and others 2015 have it (arXiv 1502.01852), by what goes
   in; torchvision leaves them smaller, at its layers' default.
@@ -42,11 +48,13 @@ class AlexNet(nn.Module):
     width: channels of the first convolution; 64 is the published network.
     is_padded: maps are exactly 1/4 to 1/32 of the crop; False: torchvision's
       sizes, for its classifier.
+    extra_pool: a max-pool behind the fourth convolution too.
     dtype: compute type; parameters are float32.
   """
 
   width: int = 64
   is_padded: bool = True
+  extra_pool: bool = False
   dtype: Any = jnp.float32
   title = "an AlexNet"
 
@@ -54,10 +62,10 @@ class AlexNet(nn.Module):
   def __call__(
     self, x: Float[Array, "B H W 3"], train: bool = False
   ) -> tuple[Float[Array, "B _ _ _"], ...]:
-    """Returns features at strides 4, 8, 16 and 32 of the input.
+    """Returns features at strides 4, 8, 16 and 32 of the input; 64 if pooled.
 
     Args:
-      x: images, sides multiples of 32; at least 63 where not padded.
+      x: images, sides multiples of 32; where not padded at least 63, or 127.
       train: without effect.
     Raises:
       ValueError: for other sides.
@@ -65,7 +73,8 @@ class AlexNet(nn.Module):
     self._check(x.shape[1:3])
     behind = 3 if self.is_padded else 0
     pads = (0, 1) if self.is_padded else (0, 0)
-    last_pads = (1, 0) if self.is_padded else (0, 0)
+    # Those of the extra pool and behind it; an odd map is rounded up.
+    last_pads = (1, int(self.extra_pool)) if self.is_padded else (0, 0)
     conv = partial(Conv, use_bias=True, dtype=self.dtype, kernel_init=_INIT)
     width, pyramid = self.width, []
     x = conv(width, 11, stride=4, pads=(2, 2 + behind), name="conv1")(x)
@@ -75,6 +84,9 @@ class AlexNet(nn.Module):
     x = max_pool(pyramid[-1], pads=pads)
     for number, factor in ((3, 6), (4, 4), (5, 4)):
       x = nn.relu(conv(factor * width, name=f"conv{number}")(x))
+      if number == 4 and self.extra_pool:
+        pyramid.append(x)
+        x = max_pool(x, pads=last_pads)
     return (*pyramid, x, max_pool(x, pads=last_pads))
 
   def _check(self, crop_hw):
@@ -83,9 +95,10 @@ class AlexNet(nn.Module):
         "crops of a padded AlexNet must have sides that are multiples of 32, "
         f"got {tuple(crop_hw)}"
       )
-    if not self.is_padded and min(crop_hw) < SMALLEST:
+    least = SMALLEST_WITH_EXTRA_POOL if self.extra_pool else SMALLEST
+    if not self.is_padded and min(crop_hw) < least:
       raise ValueError(
-        f"images of an AlexNet without padding must be at least {SMALLEST} "
+        f"images of an AlexNet without padding must be at least {least} "
         f"pixels high and wide, got {tuple(crop_hw)}"
       )
 

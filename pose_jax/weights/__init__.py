@@ -95,6 +95,11 @@ def _rows(model_config: Any, advice: str) -> tuple[Tree, list[Row]]:
   read_config(model_config)  # refuses names that do not exist
   values = sections(model_config)
   name = values.pop("name")
+  if name not in TABLES:
+    raise WeightsError(
+      f"torch weights are known where model.name is one of "
+      f"{', '.join(TABLES)}, got {name!r}: {advice}"
+    )
   try:
     return plain(model_config), TABLES[name](**values)
   except FormError as error:

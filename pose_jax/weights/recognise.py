@@ -27,7 +27,7 @@ from pose_jax.weights.assemble import (
 )
 from pose_jax.weights.classic_names import ALEXNET_HEAD
 from pose_jax.weights.names import Row
-from pose_jax.weights.tables import SIZES, SURPLUS, TABLES
+from pose_jax.weights.tables import SIZES, SURPLUS, TABLES, sizes_of
 
 # Published networks have up to 8 stacks; names alone must not make one of
 # thousands, nor one of far more modules than the file has tensors.
@@ -89,7 +89,8 @@ class Known:
 def describe(model: Mapping[str, Any]) -> str:
   """A plain model section in words: its size, and what is not the default."""
   name = model["name"]
-  keys = list(dict.fromkeys((*SIZES[name], *(k for k in model if k != "name"))))
+  others = (key for key in model if key != "name")
+  keys = list(dict.fromkeys((*sizes_of(name), *others)))
   values = [
     f"{key} {_text(model[key])}"
     for key in keys
@@ -100,7 +101,9 @@ def describe(model: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-  return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+  if isinstance(value, tuple) and value:
+    return " ".join(map(str, value))
+  return str(value)
 
 
 def rows_of(

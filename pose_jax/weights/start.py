@@ -7,12 +7,15 @@ head) may be there on one side alone, and stays random if it is ours.
 
 import dataclasses
 import hashlib
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
+from pose_jax.models import MODELS
+from pose_jax.models.trunks import TRUNKS
 from pose_jax.weights.assemble import (
   Flat,
   Path,
@@ -27,16 +30,13 @@ from pose_jax.weights.assemble import (
   plain,
   shapes_of,
 )
+from pose_jax.weights.outline import PARTS, is_of, outline_of
 from pose_jax.weights.recognise import Known, describe, recognise
-from pose_jax.weights.tables import SIZES
+from pose_jax.weights.tables import SIZES, sizes_of
 
-PARTS = (
-  "backbone",
-  "body",  # all but the arrays that keypoints have one each of: the head
-  "all",
-)
 _BASE = "base"  # what PoseReNet stands behind, and heads are wrapped around
-_PLUG_IN = "poserenet"
+_REGRESSOR = "regressor"  # whose trunks are those of other networks
+_TRUNK_SIZES = {"depth", "width", "use_batch_norm"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,13 +156,13 @@ def source_from_variables(
 ) -> Source:
   """Weights of ours, of a network with its plug-ins."""
   flat, model = _of_base(variables), plain(model_config)
-  inside = shapes_of(model, _num_keypoints(flat, model))
+  inside = outline_of(model)
   return Source(
     label=label,
-    network=_described(model, flat),
+    network=_described(model, inside.num_keypoints(flat)),
     model=model,
-    arrays={path: flat[path] for path in flat if path in inside},
-    plug_ins={path: flat[path] for path in flat if path not in inside},
+    arrays={path: flat[path] for path in flat if path in inside.one},
+    plug_ins={path: flat[path] for path in flat if path not in inside.one},
   )
 
 
@@ -178,14 +178,14 @@ def start(
     WeightsError: if the source lacks the part, or has it in another form.
   """
   fresh, model = _of_base(variables), plain(model_config)
-  inside = shapes_of(model, _num_keypoints(fresh, model))
-  wanted = _paths(part, model, inside)
+  inside = outline_of(model)
+  wanted = inside.paths(part)
   chosen = {
     path: array
     for path, array in source.arrays.items()
-    if path in wanted or (path not in inside and _may_be_of(part, path))
+    if path in wanted or (path not in inside.one and is_of(part, path))
   }
-  network = _described(model, fresh)
+  network = _described(model, inside.num_keypoints(fresh))
   if not wanted:
     raise WeightsError(
       f"a network {network} has no backbone by itself: set init.part to "
@@ -234,7 +234,7 @@ def _check_same(
   }
   if not differing:
     return
-  why = _unlike(source.model, model)
+  why = _unlike(source.model, model, part)
   if not why:
     names = named(("/".join(path[1:]) for path in differing), 3)
     why = f"{names} differ"
@@ -246,8 +246,12 @@ def _check_same(
   )
 
 
-def _unlike(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+def _unlike(
+  theirs: Mapping[str, Any], ours: Mapping[str, Any], part: str
+) -> str:
   """Where two model sections are of other networks, by the sections' keys."""
+  if part == "backbone" and _REGRESSOR in (theirs["name"], ours["name"]):
+    theirs, ours = _trunk(theirs), _trunk(ours)
   if theirs["name"] != ours["name"]:
     return f"{theirs['name']} is not {ours['name']}"
   values = (
@@ -258,18 +262,20 @@ def _unlike(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
   )
 
 
-def _paths(part: str, model: Tree, inside: Mapping[Path, Any]) -> set[Path]:
-  """A part of the arrays of a network without plug-ins."""
-  if part == "backbone":
-    return {path for path in inside if _may_be_of(part, path)}
-  if part == "all":
-    return set(inside)
-  few, more = (shapes_of(model, num_keypoints) for num_keypoints in (1, 2))
-  return {path for path in inside if few[path] == more[path]}
-
-
-def _may_be_of(part: str, path: Path) -> bool:
-  return part != "backbone" or path[1] == "backbone"
+def _trunk(model: Mapping[str, Any]) -> Mapping[str, Any]:
+  """A network's trunk in a regressor's words; other networks as they are."""
+  name = model["name"]
+  backbone = {"pose_resnet": "resnet"}.get(name, name)
+  if name == _REGRESSOR:
+    backbone = option(model, "backbone")
+  if backbone not in TRUNKS:
+    return model
+  sizes = inspect.signature(MODELS[name]).parameters.keys() & _TRUNK_SIZES
+  return {
+    "name": _REGRESSOR,
+    "backbone": "alexnet" if backbone == "alexnet_paper" else backbone,
+    **{key: option(model, key) for key in sizes},
+  }
 
 
 def _of_base(variables: Tree) -> Flat:
@@ -287,24 +293,14 @@ def _module(path: Path) -> str:
   return "/".join(_below_base(path)[1:])
 
 
-def _num_keypoints(flat: Mapping[Path, Any], model: Tree) -> int:
-  """Of a network's variables, from its head."""
-  maps = next(
-    leaf.shape[0]
-    for path, leaf in flat.items()
-    if path[-2:] == ("head", "bias") and path[1] != _PLUG_IN
-  )
-  return maps - bool(model.get("with_background"))
-
-
-def _described(model: Tree, flat: Mapping[Path, Any]) -> str:
+def _described(model: Tree, num_keypoints: int) -> str:
   """A network in the words that a file's is described in."""
   sizes = {key: option(model, key) for key in _sizes(model)}
-  number = _num_keypoints(flat, model)
-  return f"{describe({'name': model['name']} | sizes)}, {number} keypoints"
+  text = describe({"name": model["name"]} | sizes)
+  return f"{text}, {num_keypoints} keypoints"
 
 
 def _sizes(model: Mapping[str, Any]) -> list[str]:
   """Keys of a model section that say which arrays there are, of what shape."""
   widths = [key for key in ("width", "num_features") if key in model]
-  return list(dict.fromkeys((*SIZES[model["name"]], *widths)))
+  return list(dict.fromkeys((*sizes_of(model["name"]), *widths)))

@@ -23,7 +23,7 @@ from pose_jax.skeleton import COCO17
 TINY = {"name": "alexnet", "width": 2, "deconv_filters": (4, 4, 4)}
 
 
-def _torchvision(variables, x):
+def _torchvision(variables, x, extra_pool=False):
   """Its `features`, layer by layer, in float64."""
   params = variables["params"]
   x = np.maximum(conv(np.float64(x), params["conv1"], 4, 2), 0)
@@ -33,6 +33,9 @@ def _torchvision(variables, x):
   x = window_maximum(x, 3)
   for name in ("conv3", "conv4", "conv5"):
     x = np.maximum(conv(x, params[name], 1, 1), 0)
+    if extra_pool and name == "conv4":
+      levels.append(x)
+      x = window_maximum(x, 3)
   return [*levels, x, window_maximum(x, 3)]
 
 
@@ -42,7 +45,8 @@ def _made(height, width, **options):
   rng = np.random.default_rng(1)
   x = rng.standard_normal((2, height, width, 3)).astype(np.float32)
   with jax.enable_x64(True):
-    expected = [np.asarray(y) for y in _torchvision(variables, x)]
+    extra_pool = options.get("extra_pool", False)
+    expected = [np.asarray(y) for y in _torchvision(variables, x, extra_pool)]
   return quick_jit(trunk.apply)(variables, x), expected
 
 
@@ -51,6 +55,30 @@ def test_without_padding_it_is_torchvisions(hw):
   levels, expected = _made(*hw, is_padded=False)
   for ours, theirs in zip(levels, expected, strict=True):
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_the_papers_has_a_pool_behind_the_fourth_convolution():
+  levels, expected = _made(127, 160, is_padded=False, extra_pool=True)
+  for ours, theirs in zip(levels, expected, strict=True):
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+  assert len(levels) == 5 and levels[-1].shape[1:3] == (1, 1)
+
+
+def test_the_extra_pool_and_that_behind_it_keep_an_odd_rest():
+  levels, _ = _made(96, 64, extra_pool=True)
+  fourth, fifth, last = (np.asarray(level) for level in levels[2:])
+  variables = randomised(abstract_variables(AlexNet(width=2), 64, 64))
+  with jax.enable_x64(True):
+    pooled = _pooled(np.float64(fourth))
+    fifth_again = conv(pooled, variables["params"]["conv5"], 1, 1)
+  np.testing.assert_allclose(fifth, np.maximum(fifth_again, 0), atol=2e-5)
+  assert fifth.shape[1:3] == (3, 2)
+  np.testing.assert_array_equal(last, _pooled(fifth))
+
+
+def _pooled(x):
+  """3x3, stride 2; behind a ReLU zeros are as good a border as none."""
+  return window_maximum(np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3)
 
 
 def test_padding_changes_what_depends_on_the_far_border_alone():
@@ -73,6 +101,24 @@ def test_padding_changes_what_depends_on_the_far_border_alone():
     np.testing.assert_array_equal(
       levels[3][:, i, j], third[:, rows, columns].max((1, 2))
     )
+
+
+@pytest.mark.parametrize(
+  ("hw", "sizes"),
+  [
+    ((256, 192), [(64, 48), (32, 24), (16, 12), (8, 6), (4, 3)]),
+    ((224, 96), [(56, 24), (28, 12), (14, 6), (7, 3), (4, 2)]),
+    ((32, 64), [(8, 16), (4, 8), (2, 4), (1, 2), (1, 1)]),
+  ],
+)
+def test_sizes_with_the_extra_pool_are_fractions_rounded_up(hw, sizes):
+  trunk = AlexNet(extra_pool=True)
+  images = jax.ShapeDtypeStruct((1, *hw, 3), jnp.float32)
+  levels, found = jax.eval_shape(
+    trunk.init_with_output, jax.random.key(0), images
+  )
+  assert [level.shape[1:3] for level in levels] == sizes
+  assert found == abstract_variables(AlexNet(), 64, 64)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +226,7 @@ def test_signal_survives_a_fresh_trunk():
   [
     (AlexNet(), (64, 63), r"multiples of 32, got \(64, 63\)"),
     (AlexNet(is_padded=False), (62, 99), r"at least 63 .*, got \(62, 99\)"),
+    (AlexNet(is_padded=False, extra_pool=True), (126, 199), "at least 127 "),
   ],
 )
 def test_crops_that_do_not_fit_are_refused(trunk, hw, message):
