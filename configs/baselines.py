@@ -76,6 +76,25 @@ def older_on_coco(variant: str, network: str, **options) -> ConfigDict:
   return base.finish(on_coco(config), variant)
 
 
+def pose_machine_on_coco(variant: str, *, crop_hw: Size) -> ConfigDict:
+  """Convolutional pose machine in mmpose's form, a row of its tables."""
+  recipe = recipes.mmpose_coco(
+    crop_hw, batch_size=256 if crop_hw[0] == 384 else 512
+  )
+  config = named("coco", "cpm", crop_hw, variant, (), recipe)
+  config.model = pose_machine(config)
+  return base.finish(on_coco(config), variant)
+
+
+def pose_machine_on_mpii(variant: str) -> ConfigDict:
+  """The same on MPII, whose people are warped less than mmpose's others."""
+  config = named("mpii", "cpm", (368, 368), variant, (), recipes.mmpose_mpii())
+  config.data.crop_hw = (368, 368)
+  config.data.augmentation.update(scale_factor=0.25, rotation_deg=60.0)
+  config.model = pose_machine(config)
+  return base.finish(on_mpii(config, "mmpose"), variant)
+
+
 def hourglass_on_coco(
   variant: str, variants: tuple[str, ...], *, num_stacks: int
 ) -> ConfigDict:
@@ -219,6 +238,15 @@ def hourglass(config: ConfigDict, num_stacks: int) -> ConfigDict:
       rematerialise=False,
     )
     | _of_every_network(config)
+  )
+
+
+def pose_machine(config: ConfigDict, **options) -> ConfigDict:
+  """A pose machine's model section, in mmpose's form unless told otherwise."""
+  return ConfigDict(
+    dict(name="pose_machine", form="mmpose", num_stages=6, width=128)
+    | _of_every_network(config)
+    | options
   )
 
 

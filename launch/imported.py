@@ -153,7 +153,8 @@ def _why(
       + nearest_config.advice(known, config)
     )
   if _loads(tensors, plain(config.model)):
-    wrapped = config.model.poserenet.aggregation != "none"
+    section = config.model.get("poserenet", {})
+    wrapped = section.get("aggregation", "none") != "none"
     same = " --config.model.poserenet.identity_init=True" if wrapped else ""
     return (
       f"{label}: {error}; or start a training of the network as it is with "

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from configs import base
 from launch.config_file import reason
 from launch.mistakes import ConfigError
-from pose_jax.models import heads
+from pose_jax.models import WITHOUT_HEATMAPS, heads
 
 _SKELETON = "skeleton.toml"
 
@@ -52,9 +52,12 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
 
   Other networks have other keys, whose defaults their factories know; but a
   section that `base` too has, attention or poserenet, has the same keys in all,
-  and poserenet, presence and soft_argmax every network has.
+  and poserenet, presence and soft_argmax every network with heatmaps has.
   """
   model = dict(saved)
+  of_all = ("poserenet", *heads.KEYS)
+  if model.get("name") in WITHOUT_HEATMAPS:
+    of_all = ()
   is_of_base = model.get("name") == default.name
   if is_of_base and "deconv_filters" in model:
     # All had this stride before there was a key.
@@ -63,7 +66,7 @@ def _completed(saved: Mapping[str, Any], default: ConfigDict) -> ConfigDict:
   for key, value in default.to_dict().items():
     if isinstance(value, dict) and isinstance(model.get(key), dict):
       model[key] = value | model[key]
-    elif is_of_base or key in ("poserenet", *heads.KEYS):
+    elif is_of_base or key in of_all:
       model.setdefault(key, value)
   return ConfigDict(model)
 

@@ -32,7 +32,7 @@ def get_config(variant: str = "") -> ConfigDict:
     shared = ("attention", "poserenet", "presence", "soft_argmax", *_NUMERICS)
     model = dict(name="pose_machine", form="mmpose", num_stages=3, width=16)
   else:
-    shared = ("poserenet", *_NUMERICS)
+    shared = _NUMERICS
     model = _regressor() | (_cascade() if variant == "cascade" else {})
     config.eval.decoder = "coordinates"
   config.model = ConfigDict(model | {key: config.model[key] for key in shared})

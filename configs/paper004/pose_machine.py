@@ -2,8 +2,8 @@
 
 Source: Wei et al. 2016 (arXiv 1602.00134), Figure 4 of "Human Pose Estimation"
 (Chen et al., UC San Diego); their released recipe, on LSP and LSP-extended.
-Targets of 7 crop pixels, as their code draws them. Ours (D): the whole person in
-a box, not at one height; the person's position is the box's middle; DARK.
+Targets of 7 crop pixels, as their code draws them. Ours (D): the whole person
+in a box, not at one height; the person's position is the box's middle; DARK.
 Command:
   python -m launch.train --config=configs/paper004/pose_machine.py \
     --config.data.train.root=LEEDS --config.data.eval.root=LEEDS --workdir=W

@@ -47,7 +47,7 @@ MODELS = {
   "pose_machine": make_pose_machine,
 }
 
-_WITHOUT_HEATMAPS = ("regressor", "deeppose")
+WITHOUT_HEATMAPS = ("regressor", "deeppose")  # nothing is wrapped around them
 # What factories learn of the skeleton: its links, and what spans a pose.
 _LINK_HALVES, _DIAMETER_PAIR = "link_halves", "diameter_pair"
 
@@ -123,12 +123,10 @@ def build(
   plug_in = make_poserenet(sections.get("poserenet"))
   heads = read_heads(sections)
   name, options = read_config(model_config)
-  for key in KEYS:
-    if heads[key] and name in _WITHOUT_HEATMAPS:
-      raise ValueError(
-        f"{key} is True, but model {name!r} has heads of its own and no "
-        f"heatmaps: set {key} to False, or take a network with heatmaps"
-      )
+  if name in WITHOUT_HEATMAPS:
+    _check_unwrapped(
+      name, {**heads, "poserenet": plug_in.aggregation != "none"}
+    )
   known = inspect.signature(MODELS[name]).parameters
   if _LINK_HALVES in known:
     options[_LINK_HALVES] = tuple(link_halves)
@@ -138,6 +136,20 @@ def build(
   if plug_in.aggregation != "none":
     base = PoseReNet(base, plug_in, getattr(base, "dtype", jnp.float32))
   return with_heads(base, **heads)
+
+
+def _check_unwrapped(name: str, asked_for: dict[str, bool]) -> None:
+  for key, is_on in asked_for.items():
+    if is_on:
+      off = (
+        "poserenet.aggregation to 'none'"
+        if key == "poserenet"
+        else (f"{key} to False")
+      )
+      raise ValueError(
+        f"{key} is {'set' if key == 'poserenet' else True}, but model {name!r} has heads of its own and no "
+        f"heatmaps: set {off}, or take a network with heatmaps"
+      )
 
 
 def _options_of(name: str) -> list[str]:

@@ -74,6 +74,9 @@ ROWS = {
     "dark": ("unit", 2, True, "dark", 11, 2.5e-4, 8, 140, 40),
   },
   "coco_alexnet_256x192": {"": GRID + MMPOSE},
+  "coco_cpm_256x192": {"": GRID + MMPOSE},
+  "coco_cpm_384x288": {"": GRID_384 + MMPOSE_HALF},
+  "mpii_cpm_368x368": {"": GRID + (5e-4, 512, 210, 60)},
   "mpii_resnet152_256x256": {
     "": GRID + (1e-3, 128, 140, 30),
     "dark": DARK + (1e-3, 128, 140, 30),
@@ -167,6 +170,7 @@ def test_pckh_is_counted_as_the_column_counts_it():
     ("mpii_hrnet_w32_256x256", "", "hrnet"),
     ("mpii_hrnet_w32_256x256", "mmpose_dark", "mmpose"),
     ("mpii_hourglass2_256x256", "", "pytorch_pose"),
+    ("mpii_cpm_368x368", "", "mmpose"),
   ):
     config = module(name).get_config(variant)
     assert config.eval.pckh_variant == counted

@@ -57,7 +57,7 @@ def test_networks_build_at_full_size(name, variant):
   num = experiment.skeleton.num_keypoints
   height, width = experiment.frames.map_hw
   assert output.heatmaps.shape == (1, height, width, num)
-  stacks = config.model.get("num_stacks", 1)
+  stacks = config.model.get("num_stacks", config.model.get("num_stages", 1))
   is_refined = config.model.poserenet.aggregation != "none"
   maps = [(1, height, width, num)] * (stacks + is_refined)
   assert [stage.shape for stage in output.stages] == maps

@@ -80,10 +80,15 @@ def parts(config):
   """What decides which code a command runs for a config."""
   model, data = config.model, config.data
   places = ("holistic", "refined", "part")
-  kinds = {model.attention[place] for place in places} - {"none"}
+  attention = model.get("attention", {})
+  kinds = {attention.get(place, "none") for place in places} - {"none"}
   plug_ins = {
     "attention": bool(kinds),
-    "poserenet": model.poserenet.aggregation != "none",
+    "poserenet": model.get("poserenet", {}).get("aggregation", "none")
+    != "none",
+    "presence": model.get("presence", False),
+    "soft_argmax": model.get("soft_argmax", False),
+    "sigmas": model.get("with_sigmas", False),
     "skeletal": model.get("skeletal", False),
     "background": model.get("with_background", False),
     "hru": model.get("skip") == "hru",
@@ -91,6 +96,8 @@ def parts(config):
   plug_ins["none"] = not any(plug_ins.values())
   return {
     ("network", model.name),
+    ("phases", bool(config.second_phase.schedule.num_steps)),
+    ("stretched", not data.keep_aspect),
     *(("plug-in", model.name, name) for name, has in plug_ins.items() if has),
     *(("attention", kind) for kind in kinds),
     *(("alignment", data.alignment), ("order", data.channel_order)),

@@ -9,6 +9,7 @@ import pytest
 from classic_parts import abstract_variables, conv, count_of, randomised
 
 from pose_jax.models import make_model, map_hw
+from pose_jax.models.cost import count_multiply_adds
 from pose_jax.models.pose_machine import FORMS
 from pose_jax.models.pose_machine_parts import centre_map
 from pose_jax.skeleton import COCO17, LSP14
@@ -184,6 +185,18 @@ def test_parameters_are_those_counted_by_hand(form, skeleton, total):
     its = (tree[f"stack{index}"], tree[f"picture{index}"])
     assert count_of(its) == others
   assert count_of(tree) == first + picture + 5 * others == total
+
+
+@pytest.mark.parametrize(
+  ("crop_hw", "published"), [((256, 192), 63.81), ((384, 288), 143.57)]
+)
+def test_mmposes_form_costs_what_its_table_says(crop_hw, published):
+  """There norms, ReLUs and pools count too."""
+  model = make_model({"name": "pose_machine", "form": "mmpose"}, COCO17)
+  images = jax.ShapeDtypeStruct((1, *crop_hw, 3), jnp.float32)
+  variables = abstract_variables(model, 8, 8)
+  cost = count_multiply_adds(model.apply, variables, images) / 1e9
+  assert 0.998 < cost / published < 1
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,0 +1,142 @@
+"""Runs of two phases: what stays, what goes on, what is said."""
+
+import re
+import signal
+import time
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from commands import HASTY, run, sentence, start
+
+from configs import base
+from configs.paper004 import baseline1
+from launch.check import check_config
+from launch.experiment import Plan, make_experiment
+from launch.mistakes import ConfigError
+from launch.phases import has_second, make_phases, phase_of, second_config
+
+# A trunk with batch norm, two steps of presence and six of coordinates.
+TWO_PHASES = (
+  "--config=configs/paper004/vgg.py:debug",
+  "--config.model.use_batch_norm=True",
+  "--config.second_phase.schedule.num_steps=6",
+  "--config.checkpoint.keep_latest=9",
+  "--config.eval.metrics=('presence','located')",
+  "--config.eval.bootstrap_samples=0",
+)
+
+
+def two_phases(**second):
+  config = baseline1.get_config("debug")
+  with config.unlocked():
+    config.second_phase.schedule.update(num_steps=3, **second)
+  return config
+
+
+def test_phases_follow_one_another():
+  experiment = make_experiment(two_phases())
+  first, second = make_phases(experiment, Plan(2, 10, 4))
+  assert (first.start, first.end, second.start, second.end) == (0, 2, 2, 5)
+  assert first.experiment.config.optimizer.frozen == ()
+  assert second.experiment.config.optimizer.frozen == (
+    *("backbone", "shared", "presence_head"),
+  )
+  loss = second.experiment.config.loss
+  assert (loss.presence_weight, loss.coordinates_weight) == (0, 1)
+  assert second.experiment.config.schedule.batch_size == 4
+  assert [phase_of((first, second), n).start for n in range(6)] == (
+    [0, 0, 0, 2, 2, 2]
+  )
+
+
+def test_epochs_of_the_second_phase_are_counted_in_steps_of_the_run():
+  config = two_phases()
+  with config.unlocked():
+    config.second_phase.schedule.update(num_steps=0, num_epochs=7)
+  _, second = make_phases(make_experiment(config), Plan(2, 10, 4))
+  assert second.plan.num_steps == 70
+
+
+def test_a_run_has_one_phase_unless_asked():
+  config = base.get_config()
+  assert not has_second(config)
+  plan = Plan(2, 1, 4)
+  (only,) = make_phases(make_experiment(config), plan)
+  assert only.plan == plan and only.title == ""
+
+
+def test_the_second_config_leaves_the_first_alone():
+  config = two_phases()
+  before = config.to_json_best_effort()
+  assert second_config(config).loss.coordinates_weight == 1
+  assert config.to_json_best_effort() == before
+
+
+@pytest.mark.parametrize(
+  "path, value, message",
+  [
+    ("optimizer.frozen", ("bakbone",), "second_phase.optimizer.frozen names"),
+    ("loss.coordinates_weight", 0.0, "leave nothing of this network to train"),
+    ("optimizer.name", "adm", "second_phase.optimizer.name is 'adm'"),
+    ("schedule.warmup_steps", 9, "second_phase: a warm-up of 9 steps"),
+    ("optimizer.learning_rate", 0.0, "second_phase.optimizer.learning_rate"),
+  ],
+)
+def test_mistakes_of_the_second_phase_are_told_by_their_keys(
+  path, value, message
+):
+  config = two_phases()
+  with config.unlocked():
+    config.second_phase.update_from_flattened_dict({path: value})
+  with pytest.raises(ConfigError, match=re.escape(message)):
+    check_config(config)
+
+
+def variables(workdir, step):
+  with ocp.PyTreeCheckpointer() as reader:
+    state = reader.restore(workdir / "checkpoints" / str(step) / "state")
+  return {part: state[part] for part in ("params", "batch_stats", "opt_state")}
+
+
+def bits(tree):
+  if isinstance(tree, dict):
+    return [b for key in sorted(tree) for b in bits(tree[key])]
+  if isinstance(tree, list | tuple):
+    return [b for item in tree for b in bits(item)]
+  return [] if tree is None else [np.asarray(tree).tobytes()]
+
+
+@pytest.mark.slow
+def test_a_frozen_trunk_keeps_its_bits_and_a_killed_run_ends_the_same(
+  tmp_path, environment
+):
+  environment = environment | {"XLA_FLAGS": HASTY}
+  whole, killed = tmp_path / "whole", tmp_path / "killed"
+  out = run("train", *TWO_PHASES, f"--workdir={whole}", environment=environment)
+  assert "second phase, steps 2 to 8" in out and "step 8/8" in out
+  assert "stays as it is: backbone, shared, presence_head" in out
+  before, after = variables(whole, 2), variables(whole, 8)
+  for name in ("backbone", "shared", "presence_head"):
+    assert bits(before["params"][name]) == bits(after["params"][name]), name
+  assert bits(before["batch_stats"]) == bits(after["batch_stats"])
+  assert len(bits(before["batch_stats"])) == 26  # of VGG-16's convolutions
+  head = "coordinate_head"
+  assert bits(before["params"][head]) != bits(after["params"][head])
+
+  arguments = (*TWO_PHASES, f"--workdir={killed}")
+  process = start("train", *arguments, environment=environment)
+  deadline = time.monotonic() + 300
+  while not (killed / "checkpoints" / "4").exists():  # inside phase two
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() < deadline
+    time.sleep(0.002)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  out = run("train", *arguments, environment=environment)
+  assert "steps 0 to 8" not in out, "it started again instead of going on"
+  assert bits(variables(killed, 8)) == bits(after)
+
+  changed = "--config.second_phase.optimizer.learning_rate=0.5"
+  said = sentence("train", *arguments, changed, environment=environment)
+  assert "second_phase.optimizer.learning_rate" in said
