@@ -124,9 +124,7 @@ def build(
   heads = read_heads(sections)
   name, options = read_config(model_config)
   if name in WITHOUT_HEATMAPS:
-    _check_unwrapped(
-      name, {**heads, "poserenet": plug_in.aggregation != "none"}
-    )
+    _check_unwrapped(name, heads, plug_in.aggregation)
   known = inspect.signature(MODELS[name]).parameters
   if _LINK_HALVES in known:
     options[_LINK_HALVES] = tuple(link_halves)
@@ -138,18 +136,16 @@ def build(
   return with_heads(base, **heads)
 
 
-def _check_unwrapped(name: str, asked_for: dict[str, bool]) -> None:
-  for key, is_on in asked_for.items():
-    if is_on:
-      off = (
-        "poserenet.aggregation to 'none'"
-        if key == "poserenet"
-        else (f"{key} to False")
-      )
-      raise ValueError(
-        f"{key} is {'set' if key == 'poserenet' else True}, but model {name!r} has heads of its own and no "
-        f"heatmaps: set {off}, or take a network with heatmaps"
-      )
+def _check_unwrapped(name: str, heads: dict[str, bool], aggregation: str):
+  """Refuses what is read from heatmaps where there are none."""
+  asked_for = {key: "False" for key, is_on in heads.items() if is_on}
+  if aggregation != "none":
+    asked_for["poserenet.aggregation"] = "'none'"
+  for key, off in asked_for.items():
+    raise ValueError(
+      f"{key} is set, but model {name!r} has heads of its own and no heatmaps: "
+      f"set {key} to {off}, or take a network with heatmaps"
+    )
 
 
 def _options_of(name: str) -> list[str]:

@@ -15,6 +15,7 @@ from launch.experiment import (
   make_run_optimizer,
   make_step,
 )
+from pose_jax.models import regresses, says_presence
 from pose_jax.train.state import init_state, init_variables
 
 FOLDER = pathlib.Path(__file__).parents[2] / "configs"
@@ -55,13 +56,19 @@ def test_networks_build_at_full_size(name, variant):
     lambda x: experiment.model.init_with_output(jax.random.key(0), x)[0], images
   )
   num = experiment.skeleton.num_keypoints
+  if regresses(experiment.model):
+    check_regression(output, config, num)
+    return
   height, width = experiment.frames.map_hw
   assert output.heatmaps.shape == (1, height, width, num)
   stacks = config.model.get("num_stacks", config.model.get("num_stages", 1))
   is_refined = config.model.poserenet.aggregation != "none"
   maps = [(1, height, width, num)] * (stacks + is_refined)
   assert [stage.shape for stage in output.stages] == maps
-  grounds = stacks if config.model.get("with_background") else 0
+  has_ground = config.model.get("with_background") or (
+    config.model.get("form") == "paper"
+  )
+  grounds = stacks if has_ground else 0
   assert [b.shape[1:] for b in output.backgrounds] == (
     [(height, width, 1)] * grounds
   )
@@ -77,6 +84,22 @@ def test_networks_build_at_full_size(name, variant):
   for place in ("holistic", "refined", "part"):
     found = [k for k in output.attention if k.split("/")[-1] == place]
     assert bool(found) == (wanted[place] != "none"), place
+
+
+def check_regression(output, config, num):
+  """No heatmaps; presence and deviations are there where they are asked for."""
+  assert output.heatmaps is None and output.stages == ()
+  stages = config.model.get("num_stages", 1)
+  shapes = [stage.shape for stage in output.coordinate_stages]
+  assert shapes == [(1, num, 2)] * stages
+  assert output.coordinates.shape == (1, num, 2)
+  says = config.model.get("presence_layers") is not None
+  assert (output.presence_logits is not None) == says
+  sigmas = config.model.get("with_sigmas", False)
+  assert (output.coordinate_sigmas is not None) == sigmas
+  assert ("soft_argmax" in output.attention) == (
+    config.model.get("soft_argmax", False)
+  )
 
 
 def check_step(experiment):
@@ -100,11 +123,20 @@ def check_step(experiment):
   assert before_tree == after_tree
   for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True):
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
-  model, known = experiment.config.model, {"loss", "peak", "grad_norm"}
+  assert set(told) == {"loss", "grad_norm"} | told_of(experiment)
+
+
+def told_of(experiment):
+  """What a step tells of what the network has."""
+  model, known = experiment.config.model, set()
+  if says_presence(experiment.model):
+    known |= {"loss_presence", "presence_accuracy"}
+  if regresses(experiment.model):
+    return known | {"loss_coordinates", "located"}
   known |= {"loss_links"} if model.get("skeletal") else set()
   if model.poserenet.aggregation != "none":
     known |= {"loss_lifted"}
-  assert set(told) == known | {"heatmap_accuracy"}
+  return known | {"peak", "heatmap_accuracy"}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +146,8 @@ def check_step(experiment):
     ("paper001/hierarchical", "release"),
     ("paper002/hrnet_w32_128x96", ""),
     ("paper003/hrnet_w48_384x288", ""),
+    ("paper004/vgg", ""),
+    ("coco_deeppose_resnet50_256x192", "rle"),
   ],
 )
 def test_a_training_step_at_full_size_keeps_the_states_shapes(name, variant):

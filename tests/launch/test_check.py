@@ -81,6 +81,13 @@ def test_the_papers_rows_are_there():
     *("hrnet_w32_256x192", "hrnet_w48_256x192", "hrnet_w32_384x288"),
     *("hrnet_w48_384x288", "mpii_hrnet_w32", "mpii_hrnet_w48", "drawn"),
   }
+  assert {n.split("/")[1] for n in NAMES if n.startswith("paper004/")} == {
+    *("baseline1", "baseline2", "alexnet", "vgg"),
+    *("cascade", "pose_machine", "drawn"),
+  }
+  regressors = {f"deeppose_resnet{depth}" for depth in (50, 101, 152)}
+  assert {f"coco_{network}_256x192" for network in regressors} < set(NAMES)
+  assert {f"mpii_{network}_256x256" for network in regressors} < set(NAMES)
 
 
 def test_paper_and_release_of_chu_et_al_differ_as_they_do():

@@ -250,8 +250,11 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(config, sentence):
 def test_networks_with_heads_of_their_own_take_no_others(monkeypatch, name):
   monkeypatch.setitem(models.MODELS, name, lambda num_keypoints: Pointless())
   for key in BOTH:
-    with pytest.raises(ValueError, match=f"^{key} is True, but model '{name}'"):
+    with pytest.raises(ValueError, match=f"^{key} is set, but model '{name}'"):
       models.make_model({"name": name, key: True}, LSP14)
+  with pytest.raises(ValueError, match="^poserenet.aggregation is set"):
+    section = {"aggregation": "mean"}
+    models.make_model({"name": name, "poserenet": section}, LSP14)
   without = dict.fromkeys(BOTH, False)
   model = models.make_model({"name": name} | without, LSP14)
   assert isinstance(model, Pointless)
