@@ -2,9 +2,9 @@
 
 Without a variant a ResNet-18 of a quarter of the width regresses coordinates
 from 128x96 pixels, as DeepPose's first stage. Variant cascade has a second
-stage of the same kind behind it, which looks at 64x64 pixels round each
-keypoint: squares of twice the pose's diameter, the paper's size for LSP, about
-as sharp as the crop. Variant pose_machine: three stages of heatmaps, an eighth
+stage of the same kind behind it, which looks at 32x32 pixels round each
+keypoint: squares of the pose's diameter, the paper's size for FLIC, about as
+sharp as the crop. Variant pose_machine: three stages of heatmaps, an eighth
 of mmpose's width.
 
 Source: none; the questions are those of paper 004 ("Human Pose Estimation",
@@ -61,7 +61,7 @@ def _cascade() -> dict:
   return dict(
     name="deeppose",
     num_stages=2,
-    sub_crop_hw=(64, 64),
-    sub_crop_size=2.0,  # in diameters of the pose
+    sub_crop_hw=(32, 32),
+    sub_crop_size=1.0,  # in diameters of the pose
     simulated_std=0.2,  # likewise
   )
