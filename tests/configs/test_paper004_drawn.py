@@ -27,8 +27,8 @@ def test_variants_differ_in_network_and_decoder_alone():
   assert differences == {
     "name": "deeppose",
     "num_stages": 2,
-    "sub_crop_hw": (64, 64),
-    "sub_crop_size": 2.0,
+    "sub_crop_hw": (32, 32),
+    "sub_crop_size": 1.0,
     "simulated_std": 0.2,
   }
   assert set(alone) <= set(cascade)
@@ -55,7 +55,7 @@ def test_regressors_are_built_and_stay_small(variant, num_stages):
   assert map_hw(config.model, (128, 96)) == (128, 96)
   # Of each stage a trunk, and 128 features for every 32x32 pixels.
   trunk = jax.eval_shape(ResNet(18, 16).init, jax.random.key(0), images)
-  cells = (4 * 3, 2 * 2)[:num_stages]
+  cells = (4 * 3, 1)[:num_stages]
   dense = sum((128 * n + 1) * 256 + 257 * 34 for n in cells)
   total = num_stages * count_parameters(trunk["params"]) + dense
   assert count_parameters(variables["params"]) == total < 2_000_000
