@@ -51,6 +51,9 @@ def presence_then_coordinates(
     presence_weight=1.0, coordinates_weight=0.0, weight_penalty=1e-5
   )
   config.optimizer.learning_rate = learning_rate
+  # Nothing but the penalty would move it, down to 0: Adam takes a gradient of
+  # any size for a whole step.
+  config.optimizer.frozen = ("coordinate_head",)
   config.schedule.update(name="constant", batch_size=128, num_epochs=100)
   second = config.second_phase
   second.loss.update(presence_weight=0.0, coordinates_weight=1.0)
