@@ -250,8 +250,10 @@ def pose_machine(config: ConfigDict, **options) -> ConfigDict:
   )
 
 
+NUMERICS = ("dtype", "sync_batch_norm", "batch_norm_momentum")
+
+
 def _of_every_network(config: ConfigDict) -> dict:
   """What base's network has and no option of its own architecture."""
-  shared = ("attention", "poserenet", "presence", "soft_argmax", "dtype")
-  shared += ("sync_batch_norm", "batch_norm_momentum")
+  shared = ("attention", "poserenet", "presence", "soft_argmax", *NUMERICS)
   return {key: config.model[key] for key in shared}

@@ -8,7 +8,7 @@ a smooth L1, in units of the crop. Flipped coordinates need no shift.
 from ml_collections import ConfigDict
 
 from configs import base, recipes
-from configs.baselines import Size, named, on_coco, on_mpii
+from configs.baselines import NUMERICS, Size, named, on_coco, on_mpii
 
 
 def deeppose_on_coco(
@@ -20,6 +20,8 @@ def deeppose_on_coco(
     *(variant, variants, recipes.mmpose_coco()),
   )
   _regression(config, depth, variant)
+  if (depth, variant) == (50, "rle"):
+    config.optimizer.learning_rate = 1e-3  # of mmpose's three, this one alone
   return base.finish(on_coco(config), variant, variants)
 
 
@@ -59,7 +61,6 @@ def _regression(config: ConfigDict, depth: int, variant: str) -> None:
 
 def regressor(config: ConfigDict, **options) -> ConfigDict:
   """A regressor's model section; without options ResNet-50 and one layer."""
-  shared = ("dtype", "sync_batch_norm", "batch_norm_momentum")
   return ConfigDict(
     dict(
       name="regressor",
@@ -73,6 +74,27 @@ def regressor(config: ConfigDict, **options) -> ConfigDict:
       coordinate_layers=(),
       with_sigmas=False,
     )
-    | {key: config.model[key] for key in shared}
+    | {key: config.model[key] for key in NUMERICS}
+    | options
+  )
+
+
+def deeppose(config: ConfigDict, **options) -> ConfigDict:
+  """A cascade's model section: three AlexNets unless told otherwise."""
+  return ConfigDict(
+    dict(
+      name="deeppose",
+      num_stages=3,
+      backbone="alexnet",
+      depth=50,
+      width=64,
+      use_batch_norm=False,
+      pooling="flatten",
+      coordinate_layers=(4096, 4096),
+      sub_crop_hw=(224, 224),
+      sub_crop_size=2.0,
+      simulated_std=0.2,
+    )
+    | {key: config.model[key] for key in NUMERICS}
     | options
   )

@@ -50,8 +50,6 @@ _CHOICES = {
   "loss.coordinates": regression.LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,
-  "second_phase.optimizer.name": OPTIMIZERS,
-  "second_phase.schedule.name": SCHEDULES,
   "eval.decoder": DECODER_NAMES,
   "eval.pckh_variant": PCKH_VARIANTS,
   "eval.nms": ("none", "oks", "soft_oks"),
@@ -69,12 +67,9 @@ _AT_LEAST = {  # smallest value that makes sense
   "loss.presence_weight": 0,
   "loss.coordinates_weight": 0,
   "loss.weight_penalty": 0,
-  "second_phase.loss.presence_weight": 0,
-  "second_phase.loss.coordinates_weight": 0,
-  "second_phase.schedule.num_epochs": 0,
-  "second_phase.schedule.num_steps": 0,
   "optimizer.weight_decay": 0,
   "optimizer.clip_norm": 0,
+  "optimizer.eps": 0,
   "schedule.batch_size": 1,
   "schedule.num_epochs": 1,
   "schedule.num_steps": 0,
@@ -106,7 +101,6 @@ _ABOVE_ZERO = (
   "loss.target_scale",
   "loss.link_sigma_hm",
   "optimizer.learning_rate",
-  "second_phase.optimizer.learning_rate",
 )
 _FRACTIONS = (
   "data.augmentation.rotation_probability",
@@ -229,18 +223,30 @@ def _at(config: ConfigDict, path: str) -> Any:
   return config
 
 
+def _with_phases(rules: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+  """Rules by key, and the same for those keys that the second phase has."""
+  second = base.get_config().second_phase
+  for path, rule in rules.items():
+    yield path, rule
+    section, _, key = path.partition(".")
+    if section in second and key in second[section]:
+      yield f"second_phase.{path}", rule
+
+
 def _values(config: ConfigDict) -> Iterator[str]:
-  for path, known in _CHOICES.items():
+  for path, known in _with_phases(_CHOICES):
     value = _at(config, path)
     if value not in known:
       yield f"{path} is {value!r}: {suggest(value, known)}"
-  for path, least in _AT_LEAST.items():
+  for path, least in _with_phases(_AT_LEAST):
+    if path == "second_phase.schedule.num_epochs":
+      least = 0  # there is no second phase
     if _at(config, path) < least:
       yield f"{path} is {_at(config, path)}: it must be at least {least}"
-  for path in _ABOVE_ZERO:
+  for path, _ in _with_phases(dict.fromkeys(_ABOVE_ZERO)):
     if not _at(config, path) > 0:
       yield f"{path} is {_at(config, path)}: it must be above 0"
-  for path in _FRACTIONS:
+  for path, _ in _with_phases(dict.fromkeys(_FRACTIONS)):
     if not 0 <= _at(config, path) <= 1:
       yield f"{path} is {_at(config, path)}: it must be between 0 and 1"
   if len(config.data.crop_hw) != 2:

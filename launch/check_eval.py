@@ -13,7 +13,14 @@ from pose_jax.codec.decode import DECODERS
 from pose_jax.eval import bootstrap, coco, limbs, located, pckh, presence
 from pose_jax.eval.pck import PCKH_VARIANTS, PCP_RULES
 from pose_jax.eval.scoring import METRICS, OF_ANYBODY, PCK_NAME
-from pose_jax.models import build, map_hw, regresses, says_presence, stage_hw
+from pose_jax.models import (
+  WITHOUT_HEATMAPS,
+  build,
+  map_hw,
+  regresses,
+  says_presence,
+  stage_hw,
+)
 from pose_jax.protocol import COORDINATES
 from pose_jax.skeleton import Skeleton
 
@@ -53,10 +60,10 @@ def eval_mistakes(
       f"eval.metrics is {tuple(settings.metrics)}: it can hold "
       f"{', '.join(METRICS)}"
     )
-  elif is_training and config.checkpoint.best_metric not in score_names(config):
+  elif is_training and config.checkpoint.best_metric not in best_names(config):
     yield (
       f"checkpoint.best_metric is {config.checkpoint.best_metric!r}: "
-      f"{suggest(config.checkpoint.best_metric, score_names(config))}"
+      f"{suggest(config.checkpoint.best_metric, best_names(config))}"
     )
   elif PCKH_VARIANTS[settings.pckh_variant].on_heatmaps:
     yield (
@@ -135,6 +142,13 @@ def _measuring_mistakes(settings: ConfigDict) -> Iterator[str]:
 def _network_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
   """What the network cannot do."""
   settings, model = config.eval, build(config.model, 1)
+  if config.model.name in WITHOUT_HEATMAPS and not regresses(model):
+    yield (
+      "the network says of no keypoint where it is, which evaluation needs: "
+      "set model.coordinate_layers=(), and loss.coordinates_weight=0 to train "
+      "presence alone"
+    )
+    return
   yield from _stage_mistakes(config, skeleton)
   does_regress = regresses(model)
   for key, names in (
@@ -196,6 +210,12 @@ def score_names(config: ConfigDict) -> tuple[str, ...]:
   }
   metrics = metrics_in(config.eval.metrics, config.eval.boxes)
   return tuple(name for m in metrics for name in names[m])
+
+
+def best_names(config: ConfigDict) -> tuple[str, ...]:
+  """Scores that the best checkpoint can have most of."""
+  unfit = ("presence_ece", "presence_majority")  # an error; the same for all
+  return tuple(name for name in score_names(config) if name not in unfit)
 
 
 def metrics_in(metrics: Sequence[str], boxes: str) -> tuple[str, ...]:

@@ -1,13 +1,19 @@
 """What a loss section says together with the network and the skeleton."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from launch.phases import has_second, second_config
-from pose_jax.models import make_model, regresses, says_presence
+from pose_jax.models import (
+  WITHOUT_HEATMAPS,
+  make_model,
+  regresses,
+  says_presence,
+)
 from pose_jax.skeleton import Skeleton
 from pose_jax.train.frozen import check_frozen
 from pose_jax.train.supervision import check_stage_weights
@@ -43,19 +49,33 @@ def _phase(
       "is: one of name 'regressor' with --config.model.with_sigmas=True; or "
       "take l2, l1 or smooth_l1"
     )
-  counts = (regresses(model) and loss.coordinates_weight) or (
-    says_presence(model) and loss.presence_weight
-  )
-  if regresses(model) and not counts:
-    yield (
-      f"{section}loss.presence_weight and {section}loss.coordinates_weight "
-      "leave nothing of this network to train: set one that it has above 0"
-    )
+  if config.model.name in WITHOUT_HEATMAPS:
+    yield from _heads(config, model, section)
   try:
     crop_hw = tuple(config.data.crop_hw)
     check_frozen(tuple(config.optimizer.frozen), model, crop_hw)
   except ValueError as error:
     yield f"{section}optimizer.{error}"
+
+
+def _heads(config: ConfigDict, model: Any, section: str) -> Iterator[str]:
+  """What the heads of a network without heatmaps learn in a phase."""
+  loss, frozen = config.loss, config.optimizer.frozen
+  weights = {}
+  if regresses(model):
+    weights["coordinate_head"] = ("coordinates_weight", loss.coordinates_weight)
+  if says_presence(model):
+    weights["presence_head"] = ("presence_weight", loss.presence_weight)
+  if not any(weight for _, weight in weights.values()):
+    keys = " and ".join(f"{section}loss.{key}" for key, _ in weights.values())
+    yield f"{keys} leave nothing of this network to train: set one above 0"
+    return
+  for head, (key, weight) in weights.items():
+    if not weight and loss.weight_penalty and head not in frozen:
+      yield (
+        f"{section}loss.{key} is 0, so nothing but loss.weight_penalty would "
+        f"move {head}, down to 0: add it to {section}optimizer.frozen"
+      )
 
 
 def _hardest(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:

@@ -336,6 +336,7 @@ def make_step(experiment: Experiment, optimizer) -> Callable:
     ),
     rule=RegressionRule(
       coordinates=config.loss.coordinates,
+      stages=tuple(config.loss.stage_weights),
       presence_weight=config.loss.presence_weight,
       coordinates_weight=config.loss.coordinates_weight,
     ),

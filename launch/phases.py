@@ -9,7 +9,8 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from launch.experiment import Experiment, Plan
+from launch.experiment import Experiment, Plan, make_run_optimizer
+from launch.mistakes import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,5 +74,26 @@ def make_phases(experiment: Experiment, plan: Plan) -> tuple[Phase, ...]:
 
 
 def phase_of(phases: tuple[Phase, ...], step: int) -> Phase:
-  """The phase that a state after `step` steps was trained in."""
-  return next(phase for phase in phases if step <= phase.end)
+  """The phase that a state after `step` steps was trained in.
+
+  The last one for a step beyond the run, which has become shorter.
+  """
+  return next((phase for phase in phases if step <= phase.end), phases[-1])
+
+
+def check_optimizers(phases: tuple[Phase, ...]) -> None:
+  """Refuses what a phase cannot be trained with, before the first begins.
+
+  Raises:
+    ConfigError: if a warm-up does not fit.
+  """
+  for phase in phases:
+    try:
+      make_run_optimizer(phase.experiment.config, phase.plan)
+    except ConfigError as error:
+      if not phase.start:
+        raise
+      said = str(error).replace(
+        "config.schedule", "config.second_phase.schedule"
+      )
+      raise ConfigError(f"second_phase: {said}") from error

@@ -134,13 +134,14 @@ def make_sheet(
     ConfigError: if the run is shorter than that, or nobody is usable.
   """
   config, rows = experiment.config, rows_of_batch(experiment, dataset)
-  num_steps = config.schedule.num_steps
   try:
-    num_steps = num_steps or config.schedule.num_epochs * steps_per_epoch(
-      dataset, batch_size=rows
-    )
+    per_epoch = steps_per_epoch(dataset, batch_size=rows)
   except ValueError as error:
     raise ConfigError(f"data.train: {error}") from error
+  num_steps = sum(
+    schedule.num_steps or schedule.num_epochs * per_epoch
+    for schedule in (config.schedule, config.second_phase.schedule)
+  )
   if step >= num_steps:
     raise ConfigError(
       f"--step is {step}: the run has {num_steps} steps, from 0"

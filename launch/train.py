@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -39,7 +40,7 @@ from launch.initial_weights import (
 from launch.learning_rate import describe_phase
 from launch.measure import image_reader, make_evaluator, weights_in_words
 from launch.mistakes import wanted_folder
-from launch.phases import Phase, make_phases, phase_of
+from launch.phases import Phase, check_optimizers, make_phases, phase_of
 from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
 from launch.worth_a_word import training_notes
@@ -76,6 +77,7 @@ def main() -> None:
   training = open_part(experiment, "train", workdir)
   validation = open_part(experiment, "eval", workdir)
   phases = make_phases(experiment, make_plan(config, training))
+  check_optimizers(phases)
   _claim(workdir, config)
   logbook = Logbook(
     workdir,
@@ -223,14 +225,17 @@ def _first_or_last_state(
     logbook.say(f"{describe_start(initial.record)}; {found.describe()}")
     return state_in(phases[0], found.variables), initial.record
   step = checkpoints.resolve("latest")
-  state = state_in(phase_of(phases, step), variables)
-  state, meta = checkpoints.restore(step, state)
+  # Other people may make other phases: what was trained is asked first.
+  _, meta = checkpoints.restore(step, {"step": np.zeros((), np.int32)})
   if meta["data"] not in (None, data):  # None: imported weights
     raise CheckpointError(
       f"the training people are not those of checkpoint {step} in "
       f"{checkpoints.folder}: give the same data to go on, or another "
       "--workdir"
     )
+  state, _ = checkpoints.restore(
+    step, state_in(phase_of(phases, step), variables)
+  )
   if origin := meta.get("start"):
     logbook.say(describe_start(origin))
   return state, origin

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from configs import base, recipes
 from configs.paper004.recipe import on_leeds, whole_images
+from configs.regressors import deeppose
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -27,23 +28,7 @@ def get_config(variant: str = "") -> ConfigDict:
   on_leeds(config)
   config.data.crop_hw = (224, 224)
   whole_images(config)
-  numerics = ("dtype", "sync_batch_norm", "batch_norm_momentum")
-  config.model = ConfigDict(
-    dict(
-      name="deeppose",
-      num_stages=3,
-      backbone="alexnet",
-      depth=50,
-      width=64,
-      use_batch_norm=False,
-      pooling="flatten",
-      coordinate_layers=(4096, 4096),
-      sub_crop_hw=(224, 224),
-      sub_crop_size=2.0,
-      simulated_std=0.2,
-    )
-    | {key: config.model[key] for key in numerics}
-  )
+  config.model = deeppose(config)
   config.optimizer.learning_rate = 5e-4
   config.eval.update(
     decoder="coordinates", metrics=("located", "pck", "pcp"), every_steps=2000

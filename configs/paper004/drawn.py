@@ -19,9 +19,17 @@ Expected: not yet measured.
 from ml_collections import ConfigDict
 
 from configs import base, quickstart
+from configs.baselines import pose_machine
+from configs.regressors import deeppose, regressor
 
 VARIANTS = ("cascade", "pose_machine")
-_NUMERICS = ("dtype", "sync_batch_norm", "batch_norm_momentum")
+_STAGE = dict(
+  backbone="resnet",
+  depth=18,
+  width=16,
+  pooling="flatten",  # the mean does not say where
+  coordinate_layers=(256,),
+)
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -29,13 +37,14 @@ def get_config(variant: str = "") -> ConfigDict:
   if variant in VARIANTS:
     config.name += f"_{variant}"
   if variant == "pose_machine":
-    shared = ("attention", "poserenet", "presence", "soft_argmax", *_NUMERICS)
-    model = dict(name="pose_machine", form="mmpose", num_stages=3, width=16)
+    config.model = pose_machine(config, num_stages=3, width=16)
   else:
-    shared = _NUMERICS
-    model = _regressor() | (_cascade() if variant == "cascade" else {})
     config.eval.decoder = "coordinates"
-  config.model = ConfigDict(model | {key: config.model[key] for key in shared})
+    config.model = regressor(config, **_STAGE)
+  if variant == "cascade":
+    config.model = deeppose(
+      config, **_STAGE, num_stages=2, sub_crop_hw=(32, 32), sub_crop_size=1.0
+    )
   config.loss.coordinates = "l1"
   config.optimizer.update(learning_rate=3e-3, clip_norm=1.0)
   config.schedule.update(num_steps=2000, warmup_steps=100)
@@ -43,25 +52,3 @@ def get_config(variant: str = "") -> ConfigDict:
   config.eval.metrics = ("coco", "pck")
   config.log.every_steps = 200
   return base.finish(config, variant, VARIANTS)
-
-
-def _regressor() -> dict:
-  return dict(
-    name="regressor",
-    backbone="resnet",
-    depth=18,
-    width=16,
-    pooling="flatten",  # the mean does not say where
-    coordinate_layers=(256,),
-  )
-
-
-def _cascade() -> dict:
-  """What a cascade of such regressors has besides, or has not the same."""
-  return dict(
-    name="deeppose",
-    num_stages=2,
-    sub_crop_hw=(32, 32),
-    sub_crop_size=1.0,  # in diameters of the pose
-    simulated_std=0.2,  # likewise
-  )

@@ -16,6 +16,7 @@ scales (90.5 with MPII). Not yet measured here.
 from ml_collections import ConfigDict
 
 from configs import base, recipes
+from configs.baselines import pose_machine
 from configs.paper004.recipe import on_leeds
 
 
@@ -24,12 +25,7 @@ def get_config(variant: str = "") -> ConfigDict:
   config.name = "paper004/pose_machine"
   config.update(recipes.cpm())
   on_leeds(config)
-  shared = ("attention", "poserenet", "presence", "soft_argmax", "dtype")
-  shared += ("sync_batch_norm", "batch_norm_momentum")
-  config.model = ConfigDict(
-    dict(name="pose_machine", form="paper", num_stages=6, width=128)
-    | {key: config.model[key] for key in shared}
-  )
+  config.model = pose_machine(config, form="paper")
   config.loss.update(name="mse", sigma_hm=7 / 8, unbiased=True)
   config.eval.update(decoder="dark", blur_kernel=5, every_steps=20_000)
   config.eval.metrics = ("pck", "pcp")

@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> ConfigDict:
     "vgg",
     variant,
     learning_rate=1e-4,
-    small={"width": 16},
+    small={"width": 8},
     backbone="vgg",
     depth=19,
   )

@@ -126,7 +126,7 @@ class Reliability:
   def error(self) -> float:
     """Expected calibration error: the mean gap of a pair's bin.
 
-    Source: Guo et al. 2017, arXiv 1706.04599, Eq. 5; differs from it in: the
+    Source: Guo et al. 2017, arXiv 1706.04599, Eq. 3; differs from it in: the
     probability of presence stands for the confidence in the class that was
     chosen, so that a threshold plays no part.
     """

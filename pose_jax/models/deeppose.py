@@ -37,7 +37,7 @@ from jaxtyping import Array, Float
 from pose_jax.models.output import PoseOutput, Truth
 from pose_jax.models.regressor import make_regressor
 from pose_jax.models.trunks import DEPTH
-from pose_jax.ops.coordinates import crop_from_units
+from pose_jax.ops.coordinates import crop_from_units, size_xy
 from pose_jax.ops.crops import crop_round
 from pose_jax.skeleton import Skeleton
 
@@ -110,7 +110,7 @@ class DeepPose(nn.Module):
         self.sub_crop_hw,
       )
       off = _own_pairs(stage, squares, train)
-      coordinates.append(starts + off * side / _size_xy(crop_hw))
+      coordinates.append(starts + off * side / size_xy(3, crop_hw))
     return PoseOutput(
       coordinates=coordinates[-1], coordinate_stages=tuple(coordinates)
     )
@@ -252,7 +252,7 @@ def starts_of(
     return jax.random.normal(key, before.shape[1:])
 
   moved = simulated_std * diameter[:, None, None] * jax.vmap(draw)(truth.seed)
-  moved = pose + moved / _size_xy(crop_hw)
+  moved = pose + moved / size_xy(3, crop_hw)
   return jnp.where(is_labelled, moved, before), diameter
 
 
@@ -286,8 +286,3 @@ def _own_pairs(
   pairs = output.coordinates.reshape(-1, num_keypoints, num_keypoints, 2)
   own = jnp.arange(num_keypoints)
   return pairs[:, own, own]
-
-
-def _size_xy(crop_hw: Sequence[int]) -> Float[Array, "1 1 2"]:
-  """Width and height of the crop, pixels."""
-  return jnp.asarray(tuple(crop_hw)[::-1], jnp.float32)[None, None]

@@ -21,16 +21,16 @@ def units_from_crop(
 ) -> Float[Array, "*n 2"]:
   """Crop pixels (x, y) in units of the crop, float32."""
   xy_crop = jnp.asarray(xy_crop, jnp.float32)
-  return (xy_crop + 0.5) / _size_xy(xy_crop.ndim, crop_hw) - 0.5
+  return (xy_crop + 0.5) / size_xy(xy_crop.ndim, crop_hw) - 0.5
 
 
 def crop_from_units(xy: Points, crop_hw: Sequence[int]) -> Float[Array, "*n 2"]:
   """Units of the crop in crop pixels (x, y), float32."""
   xy = jnp.asarray(xy, jnp.float32)
-  return (xy + 0.5) * _size_xy(xy.ndim, crop_hw) - 0.5
+  return (xy + 0.5) * size_xy(xy.ndim, crop_hw) - 0.5
 
 
-def _size_xy(num_axes: int, crop_hw: Sequence[int]) -> Float[Array, "*n 2"]:
-  """(width, height), with the axes that rank promotion would add."""
-  size_xy = jnp.asarray(tuple(crop_hw)[::-1], jnp.float32)
-  return size_xy.reshape(*[1] * (num_axes - 1), 2)
+def size_xy(num_axes: int, crop_hw: Sequence[int]) -> Float[Array, "*n 2"]:
+  """(width, height) of a crop for points of so many axes."""
+  size = jnp.asarray(tuple(crop_hw)[::-1], jnp.float32)
+  return size.reshape(*[1] * (num_axes - 1), 2)

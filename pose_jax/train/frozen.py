@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from pose_jax import parallel
+
 Tree = Any
 Path = tuple[str, ...]
 
@@ -97,7 +99,7 @@ def at_rest(frozen: Sequence[str], seen: set[str] | None = None) -> Iterator:
 
 
 def check_frozen(
-  frozen: Sequence[str], model: nn.Module, crop_hw: tuple[int, int]
+  frozen: Sequence[Any], model: nn.Module, crop_hw: tuple[int, int]
 ) -> None:
   """Refuses names that cannot be frozen; computes nothing.
 
@@ -108,16 +110,25 @@ def check_frozen(
   """
   if not frozen:
     return
+  if not all(isinstance(name, str) for name in frozen):
+    raise ValueError(
+      f"frozen is {frozen}: it must hold names of modules, such as 'backbone'"
+    )
   images = jax.ShapeDtypeStruct((1, *crop_hw, 3), jnp.float32)
   variables = jax.eval_shape(
     functools.partial(model.init, train=False), jax.random.key(0), images
   )
   seen: set[str] = set()
+  # Statistics of all devices want the axis that they are named after.
   with at_rest(frozen, seen):
     jax.eval_shape(
-      lambda v, x: model.apply(v, x, train=True, mutable=["batch_stats"]),
+      jax.vmap(
+        lambda v, x: model.apply(v, x, train=True, mutable=["batch_stats"]),
+        in_axes=(None, 0),
+        axis_name=parallel.AXIS,
+      ),
       variables,
-      images,
+      jax.ShapeDtypeStruct((1, *images.shape), images.dtype),
     )
   _check_names(frozen, variables, seen)
 
@@ -133,6 +144,12 @@ def _check_names(
         f"frozen names {name!r}, which the network does not have: its modules "
         f"are {', '.join(dict.fromkeys(path[0] for path in paths))}"
       )
+  if all(is_frozen(path, frozen) for path in paths):
+    raise ValueError(
+      f"frozen names {', '.join(frozen)}, which is the whole network: leave "
+      "something to train"
+    )
+  for name in frozen:
     has_norm = any(is_frozen(path, (name,)) for path in with_statistics)
     if has_norm and name not in seen:
       raise ValueError(
@@ -140,11 +157,6 @@ def _check_names(
         "evaluation while other modules train: name a whole trunk, such as "
         "'backbone' of a ResNet, or 'base' of a network with presence=True"
       )
-  if all(is_frozen(path, frozen) for path in paths):
-    raise ValueError(
-      f"frozen names {', '.join(frozen)}, which is the whole network: leave "
-      "something to train"
-    )
 
 
 def _paths(tree: Tree) -> list[Path]:

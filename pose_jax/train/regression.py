@@ -70,9 +70,10 @@ def rle(
 ) -> Float[Array, ""]:
   """Residual log-likelihood: a Laplace distribution times a learnt density.
 
-  Source: Li et al. 2021 (arXiv 2107.11291), in the form of their code: the
-  flow's log-density counts once for each of the two coordinates, and the
-  logarithm of sigma once in either factor.
+  Source: Li et al. 2021 (arXiv 2107.11291), in mmpose's form: the flow's
+  log-density counts once for each of the two coordinates, and the logarithm of
+  sigma once in either factor. (In the authors' code the Laplace distribution
+  is wider by the root of 2.)
 
   Args:
     sigmas: [B, K, 2] above 0, deviations that the network says.
@@ -94,10 +95,12 @@ class RegressionRule:
 
   Attributes:
     coordinates: a name of LOSSES.
+    stages: factor of each stage of coordinates, first to last; () for 1.
     presence_weight, coordinates_weight: factors; 0 leaves a part out.
   """
 
   coordinates: str = "l2"
+  stages: tuple[Number, ...] = ()
   presence_weight: Number = 1.0
   coordinates_weight: Number = 1.0
 
@@ -122,11 +125,13 @@ class RegressionRule:
       options = {}
       if self.coordinates == "rle":
         options = {"sigmas": output.coordinate_sigmas, "density": density}
+      factors = self.stages or (1.0,) * len(output.coordinate_stages)
       value = sum(
-        LOSSES[self.coordinates](
+        factor
+        * LOSSES[self.coordinates](
           stage, truth.coordinates, truth.is_labelled, **options
         )
-        for stage in output.coordinate_stages
+        for factor, stage in zip(factors, output.coordinate_stages, strict=True)
       )
       parts["loss_coordinates"] = value
       if self.coordinates_weight:

@@ -14,7 +14,13 @@ from configs.paper004 import baseline1
 from launch.check import check_config
 from launch.experiment import Plan, make_experiment
 from launch.mistakes import ConfigError
-from launch.phases import has_second, make_phases, phase_of, second_config
+from launch.phases import (
+  check_optimizers,
+  has_second,
+  make_phases,
+  phase_of,
+  second_config,
+)
 
 # A trunk with batch norm, two steps of presence and six of coordinates.
 TWO_PHASES = (
@@ -38,7 +44,8 @@ def test_phases_follow_one_another():
   experiment = make_experiment(two_phases())
   first, second = make_phases(experiment, Plan(2, 10, 4))
   assert (first.start, first.end, second.start, second.end) == (0, 2, 2, 5)
-  assert first.experiment.config.optimizer.frozen == ()
+  # Nothing but the weight penalty would move it, down to 0.
+  assert first.experiment.config.optimizer.frozen == ("coordinate_head",)
   assert second.experiment.config.optimizer.frozen == (
     *("backbone", "shared", "presence_head"),
   )
@@ -81,6 +88,10 @@ def test_the_second_config_leaves_the_first_alone():
     ("optimizer.name", "adm", "second_phase.optimizer.name is 'adm'"),
     ("schedule.warmup_steps", 9, "second_phase: a warm-up of 9 steps"),
     ("optimizer.learning_rate", 0.0, "second_phase.optimizer.learning_rate"),
+    ("optimizer.b1", 1.5, "second_phase.optimizer.b1 is 1.5"),
+    ("schedule.factor", -1.0, "second_phase.schedule.factor is -1.0"),
+    ("optimizer.frozen", (3,), "second_phase.optimizer.frozen is (3,)"),
+    ("optimizer.frozen", (), "would move presence_head, down to 0"),
   ],
 )
 def test_mistakes_of_the_second_phase_are_told_by_their_keys(
@@ -91,6 +102,30 @@ def test_mistakes_of_the_second_phase_are_told_by_their_keys(
     config.second_phase.update_from_flattened_dict({path: value})
   with pytest.raises(ConfigError, match=re.escape(message)):
     check_config(config)
+
+
+def test_a_head_that_only_the_penalty_would_move_must_be_frozen():
+  config = two_phases()
+  with config.unlocked():
+    config.optimizer.frozen = ()
+  with pytest.raises(ConfigError, match="move coordinate_head, down to 0"):
+    check_config(config)
+
+
+def test_a_warm_up_that_does_not_fit_is_told_before_the_first_phase():
+  config = two_phases()
+  with config.unlocked():
+    config.second_phase.schedule.update(num_steps=0, num_epochs=1)
+    config.second_phase.schedule.warmup_steps = 11
+  phases = make_phases(make_experiment(config), Plan(2, 10, 4))
+  said = "second_phase: schedule: a warm-up of 11 steps .*config.second_phase"
+  with pytest.raises(ConfigError, match=said):
+    check_optimizers(phases)
+
+
+def test_a_step_beyond_the_run_is_of_its_last_phase():
+  phases = make_phases(make_experiment(two_phases()), Plan(2, 10, 4))
+  assert phase_of(phases, 9) is phases[-1]
 
 
 def variables(workdir, step):
@@ -116,12 +151,13 @@ def test_a_frozen_trunk_keeps_its_bits_and_a_killed_run_ends_the_same(
   out = run("train", *TWO_PHASES, f"--workdir={whole}", environment=environment)
   assert "second phase, steps 2 to 8" in out and "step 8/8" in out
   assert "stays as it is: backbone, shared, presence_head" in out
-  before, after = variables(whole, 2), variables(whole, 8)
+  first, before, after = (variables(whole, step) for step in (1, 2, 8))
+  head = "coordinate_head"  # which waits
+  assert bits(first["params"][head]) == bits(before["params"][head])
   for name in ("backbone", "shared", "presence_head"):
     assert bits(before["params"][name]) == bits(after["params"][name]), name
   assert bits(before["batch_stats"]) == bits(after["batch_stats"])
   assert len(bits(before["batch_stats"])) == 26  # of VGG-16's convolutions
-  head = "coordinate_head"
   assert bits(before["params"][head]) != bits(after["params"][head])
 
   arguments = (*TWO_PHASES, f"--workdir={killed}")

@@ -13,6 +13,7 @@ from pose_jax.models.layers import BatchNorm
 from pose_jax.models.output import PoseOutput
 from pose_jax.train import frozen as lib
 from pose_jax.train.losses import mse
+from pose_jax.train.regression import kernels_squared
 from pose_jax.train.state import init_state, init_variables
 from pose_jax.train.step import train_step
 from pose_jax.train.supervision import TargetRule
@@ -31,19 +32,34 @@ class Norm(nn.Module):
   """A batch norm that its parent sets to train."""
 
   use_running_average: bool
+  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x):
-    return BatchNorm(self.use_running_average, name="norm")(x)
+    norm = BatchNorm(
+      self.use_running_average, axis_name=self.axis_name, name="norm"
+    )
+    return norm(x)
+
+
+class TrunkAlone(Trunk):
+  """Takes its batch norm in hand."""
+
+  @nn.compact
+  def __call__(self, x, train=False):
+    x = nn.Conv(2, (1, 1), name="conv")(x)
+    return Norm(True, name="norm")(x)
 
 
 class Network(nn.Module):
   """A trunk and two heads with batch norm."""
 
+  axis_name: str | None = None
+
   @nn.compact
   def __call__(self, images, train=False):
     x = Trunk(name="trunk")(images, train)
-    x = Norm(not train, name="neck")(x)
+    x = Norm(not train, self.axis_name, name="neck")(x)
     coordinates = nn.Dense(4, name="head")(x.mean((1, 2))).reshape(-1, 2, 2)
     logits = nn.Dense(2, name="other")(x.mean((1, 2)))
     return PoseOutput(
@@ -133,22 +149,26 @@ def test_a_frozen_module_runs_by_its_running_statistics():
 
 
 def test_the_penalty_leaves_frozen_kernels_out():
-  with_all = stepped((), steps=1, weight_penalty=1.0)
-  with_some = stepped(("trunk",), steps=1, weight_penalty=1.0)
-  plain = stepped((), steps=1), stepped(("trunk",), steps=1)
+  params = init_variables(Network(), (8, 8), 0)["params"]
   kernels = {
-    name: float(jnp.square(with_all[0].params[name]["kernel"]).sum())
-    for name in ("head", "other")
+    "trunk": params["trunk"]["conv"]["kernel"],
+    "head": params["head"]["kernel"],
+    "other": params["other"]["kernel"],
   }
-  kernels["trunk"] = float(
-    jnp.square(with_all[0].params["trunk"]["conv"]["kernel"]).sum()
+  squares = {name: float(jnp.square(k).sum()) for name, k in kernels.items()}
+  assert float(kernels_squared(params)) == pytest.approx(sum(squares.values()))
+  without = float(kernels_squared(params, ("trunk",)))
+  assert without == pytest.approx(squares["head"] + squares["other"], rel=1e-5)
+
+
+def test_a_step_adds_the_penalty_to_the_loss():
+  (before, _, plain), (_, _, found) = (
+    stepped(("trunk",), steps=1, weight_penalty=w) for w in (0.0, 2.0)
   )
-  for found, base, names in (
-    (with_all, plain[0], ("head", "other", "trunk")),
-    (with_some, plain[1], ("head", "other")),
-  ):
-    more = float(found[2]["loss"]) - float(base[2]["loss"])
-    assert more == pytest.approx(sum(kernels[n] for n in names), rel=1e-4)
+  more = 2 * float(kernels_squared(before.params, ("trunk",)))
+  assert float(found["loss"]) - float(plain["loss"]) == pytest.approx(
+    more, rel=1e-4
+  )
 
 
 @pytest.mark.parametrize(
@@ -157,12 +177,24 @@ def test_the_penalty_leaves_frozen_kernels_out():
     (("trunk", "hed"), "frozen names 'hed', which the network does not have"),
     (("neck",), "frozen names 'neck', whose batch norm cannot be run as in"),
     (("trunk/norm",), "frozen names 'trunk/norm', whose batch norm"),
-    (("trunk", "neck", "head", "other"), "which is the whole network|neck"),
+    ((3,), r"frozen is \(3,\): it must hold names of modules"),
   ],
 )
 def test_what_cannot_be_frozen_is_named(frozen, message):
   with pytest.raises(ValueError, match=message):
     lib.check_frozen(frozen, Network(), (8, 8))
+
+
+def test_something_must_be_left_to_train():
+  with pytest.raises(
+    ValueError, match="^frozen names conv, norm, which is the"
+  ):
+    lib.check_frozen(("conv", "norm"), TrunkAlone(), (8, 8))
+
+
+def test_statistics_of_all_devices_can_be_checked():
+  """Their axis is not there where a config is checked."""
+  lib.check_frozen(("trunk",), Network(axis_name="devices"), (8, 8))
 
 
 def test_parts_of_a_trunk_without_statistics_can_be_frozen():

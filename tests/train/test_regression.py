@@ -135,6 +135,9 @@ def test_the_rule_weighs_what_the_output_has(rng):
   assert float(total) == pytest.approx(
     float(2 * parts["loss_presence"] + 3 * sum(each)), rel=1e-6
   )
+  halved = RegressionRule("l1", (0.5, 0.0), presence_weight=0)
+  total, _ = halved.loss(output, truth)
+  assert float(total) == pytest.approx(0.5 * float(each[0]), rel=1e-6)
   nothing = RegressionRule(presence_weight=0, coordinates_weight=0)
   total, parts = nothing.loss(output, truth)
   assert total == 0 and set(parts) == {"loss_presence", "loss_coordinates"}
