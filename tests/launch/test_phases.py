@@ -112,6 +112,26 @@ def test_a_head_that_only_the_penalty_would_move_must_be_frozen():
     check_config(config)
 
 
+def test_presence_alone_is_trained_with_a_place_to_report():
+  config = two_phases()
+  with config.unlocked():
+    config.model.coordinate_layers = None
+    config.optimizer.frozen = config.second_phase.optimizer.frozen = ()
+    config.loss.weight_penalty = 0.0
+    config.second_phase.loss.presence_weight = 1.0
+  with pytest.raises(ConfigError, match="set model.coordinate_layers=()"):
+    check_config(config)
+
+
+@pytest.mark.parametrize("name", ["presence_ece", "presence_majority"])
+def test_the_best_checkpoint_has_most_of_something_good(name):
+  config = two_phases()
+  with config.unlocked():
+    config.checkpoint.best_metric = name
+  with pytest.raises(ConfigError, match="checkpoint.best_metric is"):
+    check_config(config)
+
+
 def test_a_warm_up_that_does_not_fit_is_told_before_the_first_phase():
   config = two_phases()
   with config.unlocked():
