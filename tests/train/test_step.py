@@ -322,7 +322,8 @@ def test_eight_devices_equal_one_under_sgd(network):
   environment = os.environ | {
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_force_host_platform_device_count=8"
-    " --xla_backend_optimization_level=0",  # compiling takes most of the time
+    # Compiling takes most of the time.
+    " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
   }
   done = subprocess.run(
     [sys.executable, "-c", _EIGHT_DEVICES, json.dumps(network)],
