@@ -9,9 +9,15 @@ import os
 import pathlib
 import tempfile
 
+from hasty import NO_FUSION
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["XLA_FLAGS"] = (
-  os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+os.environ["XLA_FLAGS"] = " ".join(
+  (
+    os.environ.get("XLA_FLAGS", ""),
+    "--xla_force_host_platform_device_count=2",
+    NO_FUSION,
+  )
 )
 
 # Commands keep what they compile in the user's cache folder; here in another,

@@ -4,9 +4,8 @@ import pathlib
 import subprocess
 import sys
 
-# Tiny networks take longer to compile than to run. The emitters of fusions are
-# what takes longest: without them code is slower, but the same.
-HASTY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+from hasty import HASTY as HASTY
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 # Two devices, a network that trains in seconds, a checkpoint at every step.

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 import pytest
 from flax import linen as nn
+from hasty import HASTY
 
 from pose_jax import parallel
 from pose_jax.codec import accuracy
@@ -321,9 +322,7 @@ def test_eight_devices_equal_one_under_sgd(network):
   """Adam would hide a gradient eight times too large; SGD does not."""
   environment = os.environ | {
     "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=8"
-    # Compiling takes most of the time.
-    " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+    "XLA_FLAGS": f"--xla_force_host_platform_device_count=8 {HASTY}",
   }
   done = subprocess.run(
     [sys.executable, "-c", _EIGHT_DEVICES, json.dumps(network)],
