@@ -25,6 +25,7 @@ from pose_jax.models.deeppose import diameter_pair_of, make_deeppose
 from pose_jax.models.heads import KEYS, Heads, read_heads, with_heads
 from pose_jax.models.hourglass import make_hourglass
 from pose_jax.models.hrnet import make_hrnet
+from pose_jax.models.plain_cnn import make_pose_plain_cnn
 from pose_jax.models.pose_machine import make_pose_machine
 from pose_jax.models.pose_resnet import make_pose_resnet
 from pose_jax.models.poserenet import PoseReNet
@@ -42,6 +43,7 @@ MODELS = {
   "hrnet": make_hrnet,
   "alexnet": make_pose_alexnet,
   "vgg": make_pose_vgg,
+  "plain_cnn": make_pose_plain_cnn,
   "regressor": make_regressor,
   "deeppose": make_deeppose,
   "pose_machine": make_pose_machine,

@@ -1,7 +1,7 @@
 """From a trunk's coarse features to heatmaps: transposed convolutions, 1x1.
 
 Source: SimpleBaseline's head, Xiao, Wu, Wei 2018, arXiv 1804.06208, which has
-it on ResNet; `DeconvPose` puts it on any trunk of stride 32.
+it on ResNet; `DeconvPose` puts it on any trunk.
 """
 
 import math
@@ -29,7 +29,7 @@ from pose_jax.models.layers import (
 )
 from pose_jax.models.output import PoseOutput
 
-STRIDE = 32  # of every trunk that this head reads
+STRIDE = 32  # of trunks that name no `stride` of their own
 
 
 def deconv_head(
@@ -99,7 +99,7 @@ def check_deconvs(
 
 
 class DeconvPose(nn.Module):
-  """A trunk of stride 32, transposed convolutions, then K heatmaps.
+  """A trunk, transposed convolutions, then K heatmaps.
 
   Attributes:
     num_keypoints: K.
@@ -129,10 +129,11 @@ class DeconvPose(nn.Module):
     """Returns `heatmaps` [B, h, w, K], (h, w) = map_hw((H, W)).
 
     Args:
-      images: [B, H, W, 3] float32, normalised, H and W divisible by 32.
+      images: [B, H, W, 3] float32, normalised, sides multiples of
+        `crop_step`, which is 32 of most trunks.
       train: use and update batch statistics (mutable=["batch_stats"]).
     Raises:
-      ValueError: if H or W is not divisible by 32.
+      ValueError: if H or W is no such multiple.
     """
     self.map_hw(images.shape[1:3])
     pyramid = self.backbone(jnp.asarray(images), train)
@@ -155,24 +156,24 @@ class DeconvPose(nn.Module):
   @property
   def crop_step(self) -> int:
     """Sides of a crop are multiples of it."""
-    return STRIDE
+    return getattr(self.backbone, "stride", STRIDE)
 
   @nn.nowrap
   def map_hw(self, crop_hw: Sequence[int]) -> tuple[int, int]:
     """Returns the heatmaps' (height, width) for crops of `crop_hw` pixels.
 
     Raises:
-      ValueError: if a side is not divisible by 32.
+      ValueError: if a side is not divisible by the trunk's stride.
     """
-    height, width = crop_hw
-    if height < 1 or width < 1 or height % STRIDE or width % STRIDE:
+    (height, width), step = crop_hw, self.crop_step
+    if height < 1 or width < 1 or height % step or width % step:
       raise ValueError(
-        f"crop_hw must be positive multiples of {STRIDE} for "
+        f"crop_hw must be positive multiples of {step} for "
         f"{self.backbone.title}, got ({height}, {width}): choose for example "
         "(256, 192)"
       )
     scale = math.prod(self.deconv_strides)
-    return height // STRIDE * scale, width // STRIDE * scale
+    return height // step * scale, width // step * scale
 
 
 def make_deconv_pose(

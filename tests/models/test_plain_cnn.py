@@ -1,6 +1,7 @@
 """The baselines' trunk against its layers written out."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from classic_parts import (
@@ -11,7 +12,9 @@ from classic_parts import (
   randomised,
 )
 
+from pose_jax.models import make_model
 from pose_jax.models.plain_cnn import PlainCnn
+from pose_jax.skeleton import LSP14
 
 
 def _pooled(x):
@@ -67,3 +70,38 @@ def test_parameters_and_sizes_by_hand(num_convs, sizes):
   by_hand = (3 * 49 + 1) * 32 + (32 * 25 + 1) * 64
   by_hand += (64 * 9 + 1) * 128 * (num_convs == 3)
   assert count_of(variables) == by_hand
+
+
+@pytest.mark.parametrize("num_convs, stride", [(2, 16), (3, 32)])
+def test_it_carries_heatmaps_with_attention(num_convs, stride):
+  model = make_model(
+    dict(
+      name="plain_cnn",
+      num_convs=num_convs,
+      width=4,
+      deconv_filters=(8, 8),
+      deconv_strides=(2, 2),
+      deconv_kernels=(4, 4),
+      attention={"part": "softmax"},
+    ),
+    LSP14,
+  )
+  assert model.crop_step == stride
+  images = jax.ShapeDtypeStruct((1, 64, 96, 3), jnp.float32)
+  output, variables = jax.eval_shape(
+    model.init_with_output, jax.random.key(0), images
+  )
+  size = 4 * 64 // stride, 4 * 96 // stride
+  assert output.heatmaps.shape == (1, *size, 14) and "part" in output.attention
+  assert model.map_hw((64, 96)) == size
+  alone = jax.eval_shape(
+    PlainCnn(num_convs, 4).init, jax.random.key(0), images
+  )["params"]
+  assert variables["params"]["backbone"] == alone
+  with pytest.raises(ValueError, match=f"multiples of {stride} for a plain"):
+    model.map_hw((stride + 8, stride))
+
+
+def test_other_numbers_of_convolutions_are_refused():
+  with pytest.raises(ValueError, match="num_convs must be 2 or 3, got 4"):
+    make_model({"name": "plain_cnn", "num_convs": 4}, LSP14)
