@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from commands import run, sentence
 
-from launch.compare_runs import compare, labels_of
 from launch.mistakes import ConfigError
+from launch.side_by_side import compare, labels_of
 from pose_jax.data.people import DataError
 from pose_jax.protocol import Protocol
 
