@@ -344,4 +344,4 @@ def finish(config: ConfigDict, variant: str, variants: tuple[str, ...] = ()):
 
 def shrink(config: ConfigDict) -> None:
   """Drawn people, tiny sizes, two steps: under a minute on a CPU."""
-  debug.shrink(config, _dataset("drawn"))
+  debug.shrink(config, _dataset)

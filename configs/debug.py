@@ -10,12 +10,13 @@ _SHALLOWEST = {  # by trunk; an hourglass counts poolings
 }
 
 
-def shrink(config: ConfigDict, drawn: ConfigDict) -> None:
+def shrink(config: ConfigDict, dataset) -> None:
   """Changes a config as `base.shrink` says.
 
   Args:
     config: an experiment's.
-    drawn: a section of drawn people, for training as for evaluation.
+    dataset: makes the section of a data set of a name. Copies would not do:
+      flags cannot set what was a placeholder.
   """
   config.name += "_debug"
   aspect = config.data.crop_hw[0] / config.data.crop_hw[1]
@@ -24,7 +25,7 @@ def shrink(config: ConfigDict, drawn: ConfigDict) -> None:
   config.data.crop_hw = (side, side) if aspect == 1 else (128, 96)
   config.data.skeleton = "coco17"
   for part, seed in (("train", 1), ("eval", 2)):
-    config.data[part] = drawn.copy_and_resolve_references()
+    config.data[part] = dataset("drawn")
     config.data[part].update(num_images=8, seed=seed)
   config.data.num_workers = 0
   _shrink_model(config.model)

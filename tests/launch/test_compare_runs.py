@@ -31,7 +31,8 @@ def write_evaluation(workdir, name, scores, color=(0, 0, 0), **protocol):
   values = {
     **{"dataset": "lspet", "split": "test", "box_source": "image"},
     **{"flip_test": False, "flip_shift": None, "alignment": "udp"},
-    **{"codec": "truncated", "sigma_hm": 2.0, "decoder": "coordinates"},
+    **{"codec": "coordinates", "sigma_hm": None, "decoder": "coordinates"},
+    "coordinate_loss": "l2",
     **{"num_people": 10, "num_images": 10, "num_parameters": 5000},
     **{"checkpoint_step": int(name.split("_")[0]), "network": workdir.name},
   }
