@@ -9,14 +9,14 @@ import os
 import pathlib
 import tempfile
 
-from hasty import HASTY
+from hasty import NO_FUSION
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = " ".join(
   (
     os.environ.get("XLA_FLAGS", ""),
     "--xla_force_host_platform_device_count=2",
-    HASTY,
+    NO_FUSION,
   )
 )
 
