@@ -9,14 +9,14 @@ import os
 import pathlib
 import tempfile
 
-from hasty import NO_FUSION
+from hasty import HASTY
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = " ".join(
   (
     os.environ.get("XLA_FLAGS", ""),
     "--xla_force_host_platform_device_count=2",
-    NO_FUSION,
+    HASTY,
   )
 )
 

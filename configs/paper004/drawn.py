@@ -13,7 +13,7 @@ that looks closer help, and do heatmaps help more?
 Command:
   python -m benchmarks.compare_training --config=configs/paper004/drawn.py \
     --variants=none,cascade,pose_machine --seeds=1,2 --workdir=W
-Measured: PCK@0.2 of the cascade after 600 steps 36.1 % at its first stage and
+Expected: PCK@0.2 of the cascade after 600 steps 36.1 % at its first stage and
 44.7 % at its second; the whole comparison has not been made.
 """
 
