@@ -182,7 +182,8 @@ def _loss() -> ConfigDict:
   """What the heatmaps are compared with, and how."""
   return ConfigDict(
     dict(
-      name="mse",  # or ohkm, torch_mse (no weights, no half)
+      # Or ohkm, torch_mse (no weights, no half), caffe_sse (a sum, no mean).
+      name="mse",
       ohkm_top_k=8,
       sigma_hm=2.0,  # target Gaussian, heatmap pixels
       unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
@@ -279,7 +280,7 @@ def _eval() -> ConfigDict:
       scales=(1.0,),  # of the test pyramid
       clip_negative=False,  # maps below 0, before they are averaged over scales
       decoder="dark",  # argmax, quarter, dark, weighted; coordinates: regressed
-      stage=0,  # of a network of several, from 1, is decoded; 0: the last
+      stage=0,  # which one is decoded, from 1, of several; 0: the last
       blur_kernel=11,  # dark
       weighted_n=20,  # weighted
       weighted_window=0,  # weighted: side (odd), heatmap pixels; 0: whole map

@@ -14,4 +14,4 @@ from configs.baselines import older_on_coco
 
 
 def get_config(variant: str = "") -> ConfigDict:
-  return older_on_coco(variant, "alexnet")
+  return older_on_coco(variant, "alexnet", extra_pool=False)

@@ -90,6 +90,7 @@ def deeppose(config: ConfigDict, **options) -> ConfigDict:
       width=64,
       use_batch_norm=False,
       pooling="flatten",
+      presence_layers=None,
       coordinate_layers=(4096, 4096),
       sub_crop_hw=(224, 224),
       sub_crop_size=2.0,

@@ -15,7 +15,7 @@ from pose_jax.models import (
   says_presence,
 )
 from pose_jax.skeleton import Skeleton
-from pose_jax.train.frozen import check_frozen
+from pose_jax.train.frozen import check_frozen, is_frozen, split_path
 from pose_jax.train.supervision import check_stage_weights
 
 
@@ -49,33 +49,60 @@ def _phase(
       "is: one of name 'regressor' with --config.model.with_sigmas=True; or "
       "take l2, l1 or smooth_l1"
     )
-  if config.model.name in WITHOUT_HEATMAPS:
-    yield from _heads(config, model, section)
+  if config.model.get("with_sigmas", False) and loss.coordinates != "rle":
+    yield (
+      f"loss.coordinates is {loss.coordinates!r}, of which model.with_sigmas "
+      "learns nothing, though it scores keypoints: take loss.coordinates=rle, "
+      "or set model.with_sigmas to False"
+    )
   try:
     crop_hw = tuple(config.data.crop_hw)
     check_frozen(tuple(config.optimizer.frozen), model, crop_hw)
   except ValueError as error:
     yield f"{section}optimizer.{error}"
+    return
+  yield from _heads(config, model, section)
 
 
 def _heads(config: ConfigDict, model: Any, section: str) -> Iterator[str]:
-  """What the heads of a network without heatmaps learn in a phase."""
-  loss, frozen = config.loss, config.optimizer.frozen
+  """What heads for presence and coordinates learn in a phase."""
+  loss, frozen = config.loss, tuple(config.optimizer.frozen)
+  has_heatmaps = config.model.name not in WITHOUT_HEATMAPS
   weights = {}
   if regresses(model):
-    weights["coordinate_head"] = ("coordinates_weight", loss.coordinates_weight)
+    weights["coordinates_weight"] = loss.coordinates_weight
   if says_presence(model):
-    weights["presence_head"] = ("presence_weight", loss.presence_weight)
-  if not any(weight for _, weight in weights.values()):
-    keys = " and ".join(f"{section}loss.{key}" for key, _ in weights.values())
+    weights["presence_weight"] = loss.presence_weight
+  are_compared = has_heatmaps and not regresses(model)
+  if not are_compared and not any(weights.values()):
+    keys = " and ".join(f"{section}loss.{key}" for key in weights)
     yield f"{keys} leave nothing of this network to train: set one above 0"
     return
-  for head, (key, weight) in weights.items():
-    if not weight and loss.weight_penalty and head not in frozen:
-      yield (
-        f"{section}loss.{key} is 0, so nothing but loss.weight_penalty would "
-        f"move {head}, down to 0: add it to {section}optimizer.frozen"
-      )
+  for key, modules in _modules_of(config.model).items():
+    if not loss.weight_penalty or weights.get(key, 1):
+      continue
+    for name in modules:
+      if not is_frozen(split_path(name), frozen):
+        yield (
+          f"{section}loss.{key} is 0, so nothing but loss.weight_penalty would "
+          f"move {name}, down to 0: add it to {section}optimizer.frozen"
+        )
+
+
+def _modules_of(model: ConfigDict) -> dict[str, list[str]]:
+  """Weight of a loss -> the modules that nothing else trains."""
+  if model.name not in WITHOUT_HEATMAPS:
+    return {"presence_weight": ["presence"]}
+  if model.name != "deeppose":
+    return {
+      "presence_weight": ["presence_head"],
+      "coordinates_weight": ["coordinate_head"],
+    }
+  later = [f"stage{i}" for i in range(2, model.num_stages + 1)]
+  return {
+    "presence_weight": ["stage1/presence_head"],
+    "coordinates_weight": ["stage1/coordinate_head", *later],
+  }
 
 
 def _hardest(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:

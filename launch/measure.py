@@ -32,6 +32,7 @@ from pose_jax.models import (
   attention_of,
   attention_options,
   regresses,
+  says_presence,
   stage_hw,
 )
 from pose_jax.protocol import COORDINATES, Protocol
@@ -76,6 +77,9 @@ def make_protocol(
     alignment=config.data.alignment,
     **_targets(experiment),
     decoder=None,
+    presence_threshold=(
+      settings.presence_threshold if says_presence(experiment.model) else None
+    ),
     **measured_on(dataset, config),
     num_parameters=num_parameters,
     code_version=code_version(),

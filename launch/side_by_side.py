@@ -21,9 +21,11 @@ from pose_jax.train.training_log import (
   training_seconds,
 )
 
+# A loss of both kinds is another sum in each phase, so its parts are drawn.
+_PARTS = ("train/loss_presence", "train/loss_coordinates")
 _USUAL = (
-  *("train/loss", "train/presence_accuracy", "train/heatmap_accuracy"),
-  "train/located",
+  *("train/loss", *_PARTS, "train/presence_accuracy"),
+  *("train/heatmap_accuracy", "train/located"),
 )
 
 
@@ -94,7 +96,9 @@ def names_of(runs: Sequence[RecordedRun], given: Sequence[str]) -> list[str]:
   """
   logged = [names_in(run.log) for run in runs]
   if not given:
-    return [name for name in _USUAL if all(name in names for names in logged)]
+    usual = [name for name in _USUAL if all(name in names for names in logged)]
+    unwanted = "train/loss" if set(_PARTS) <= set(usual) else _PARTS
+    return [name for name in usual if name not in unwanted]
   known = dict.fromkeys(name for names in logged for name in names)
   for name in given:
     if name not in known:

@@ -9,7 +9,6 @@ configs/base.py. To start from weights: --config.init.weights=FILE.
 import dataclasses
 import json
 import pathlib
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +42,7 @@ from launch.mistakes import wanted_folder
 from launch.phases import Phase, check_optimizers, make_phases, phase_of
 from launch.run_config import keep_skeleton, read_config
 from launch.same_run import check_same_run
+from launch.stop_request import StopRequest
 from launch.worth_a_word import training_notes
 from pose_jax import parallel
 from pose_jax.data.people import Dataset
@@ -135,7 +135,7 @@ def _train(
     checkpoints.folder.parent,
     logbook,
   )
-  should_stop = _make_should_stop()
+  stop = StopRequest()
   for phase in phases:
     if int(state.step) > phase.end:
       continue
@@ -173,9 +173,9 @@ def _train(
       learning_rate=lambda step, phase=phase, schedule=schedule: schedule(
         step - phase.start
       ),
-      should_stop=should_stop,
+      should_stop=stop,
     )
-    if int(state.step) < phase.end:  # asked to stop
+    if stop.asked:
       return
 
 
@@ -275,18 +275,6 @@ def _make_evaluate(
     return found[0].scores
 
   return evaluate
-
-
-def _make_should_stop() -> Callable[[int], bool]:
-  """True once a lone process gets SIGTERM, or a run of several is preempted.
-
-  JAX listens to SIGTERM itself where processes must agree on the step.
-  """
-  if parallel.process()[1] > 1:
-    return parallel.preempted
-  asked = []
-  signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-  return lambda step: bool(asked)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pose_jax.models import (
   attention_options,
   plug_in_of,
   poserenet_options,
+  regresses,
+  says_presence,
 )
 from pose_jax.protocol import COORDINATES
 
@@ -72,8 +74,9 @@ def network_notes(experiment: Experiment) -> Iterator[str]:
 
 
 def _idle_loss(experiment: Experiment) -> Iterator[str]:
-  """Weights of maps that the network does not predict."""
-  plug_in = plug_in_of(experiment.model)
+  """What the loss says of maps and heads that the network does not have."""
+  model = experiment.model
+  plug_in = plug_in_of(model)
   for keys, has_maps, needs in (
     (
       ("link_weight", "link_sigma_hm"),
@@ -84,6 +87,22 @@ def _idle_loss(experiment: Experiment) -> Iterator[str]:
       ("lifted_weight",),
       plug_in.aggregation != "none",
       "there are no lifted maps: they need model.poserenet.aggregation=mean",
+    ),
+    (
+      ("sigma_hm", "unbiased"),
+      not regresses(model),
+      "coordinates are regressed and compared with no map",
+    ),
+    (
+      ("coordinates", "coordinates_weight"),
+      regresses(model),
+      "no coordinates are regressed: they need model.soft_argmax=True or a "
+      "network without heatmaps",
+    ),
+    (
+      ("presence_weight",),
+      says_presence(model),
+      "the network does not say presence: it needs model.presence=True",
     ),
   ):
     changed = _changed(experiment.config.loss, base.get_config().loss, keys)

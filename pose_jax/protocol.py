@@ -42,6 +42,8 @@ class Protocol:
       last, or the only one.
     coordinate_loss: what the coordinates were learnt by, "l2"; "" if the
       network regresses none.
+    presence_threshold: probability below which a keypoint is absent, its score
+      0; None if the network does not say.
     decoder: "argmax", "quarter", "dark" or "weighted", or "coordinates",
       where nothing is decoded.
     blur_kernel: heatmap pixels; "dark" only.
@@ -80,6 +82,7 @@ class Protocol:
   box_file_sha256: str = ""
   box_noise: float = 0.0
   coordinate_loss: str = ""
+  presence_threshold: float | int | None = None
   scales: tuple[float, ...] | None = (1.0,)
   clip_negative: bool = False
   blur_kernel: int | None = None
@@ -150,6 +153,7 @@ class Protocol:
       ("alignment", _text(self.alignment)),
       ("targets", self._codec_text()),
       ("decoder", self._decoder_text()),
+      ("absent", self._absent_text()),
       ("NMS", _text(self.nms)),
       ("PCK", self.pck_variant),
       ("step", _text(self.checkpoint_step)),
@@ -188,6 +192,11 @@ class Protocol:
     if self.flip_test and self.codec == COORDINATES:
       return "on"  # there are no columns to shift
     return f"on (shift {self.flip_shift})" if self.flip_test else "off"
+
+  def _absent_text(self) -> str:
+    if self.presence_threshold is None:
+      return ""
+    return f"below {self.presence_threshold:g} of presence"
 
   def _codec_text(self) -> str:
     if self.codec is None:

@@ -67,12 +67,19 @@ def test_a_stretched_box_is_in_the_row_of_the_input():
   assert ("input", "256x192, box stretched") in stretched.rows()
 
 
+def test_a_threshold_of_presence_is_told():
+  assert "absent" not in dict(FULL.rows())
+  said = dataclasses.replace(FULL, presence_threshold=0.25)
+  assert ("absent", "below 0.25 of presence") in said.rows()
+
+
 def test_a_protocol_written_before_a_field_existed_is_read():
   values = FULL.to_dict()
   del values["attention"]
   del values["plug_in"]
   del values["stretched"]
   del values["coordinate_loss"]
+  del values["presence_threshold"]
   before = protocol.from_dict(values)
   assert before == dataclasses.replace(FULL, attention="", plug_in="")
 

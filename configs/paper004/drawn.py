@@ -41,12 +41,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model = pose_machine(config, num_stages=3, width=16)
   else:
     config.eval.decoder = "coordinates"
+    config.loss = base.get_config().loss  # nothing of heatmaps
+    config.loss.coordinates = "l1"
     config.model = regressor(config, **_STAGE)
   if variant == "cascade":
     config.model = deeppose(
       config, **_STAGE, num_stages=2, sub_crop_hw=(32, 32), sub_crop_size=1.0
     )
-  config.loss.coordinates = "l1"
   config.optimizer.update(learning_rate=3e-3, clip_norm=1.0)
   config.schedule.update(num_steps=2000, warmup_steps=100)
   config.checkpoint.every_steps = 500

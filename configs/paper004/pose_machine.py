@@ -2,8 +2,9 @@
 
 Source: Wei et al. 2016 (arXiv 1602.00134), Figure 4 of "Human Pose Estimation"
 (Chen et al., UC San Diego); their released recipe, on LSP and LSP-extended.
-Targets of 7 crop pixels, as their code draws them. Ours (D): the whole person
-in a box, not at one height; the person's position is the box's middle; DARK.
+Targets of 7 crop pixels, as their code draws them, and Caffe's sum of squared
+errors, which their rate is for. Ours (D): the whole person in a box, not at one
+height; the person's position is the box's middle; DARK.
 Command:
   python -m launch.train --config=configs/paper004/pose_machine.py \
     --config.data.train.root=LEEDS --config.data.eval.root=LEEDS --workdir=W
@@ -26,7 +27,7 @@ def get_config(variant: str = "") -> ConfigDict:
   config.update(recipes.cpm())
   on_leeds(config)
   config.model = pose_machine(config, form="paper")
-  config.loss.update(name="mse", sigma_hm=7 / 8, unbiased=True)
+  config.loss.update(name="caffe_sse", sigma_hm=7 / 8, unbiased=True)
   config.eval.update(decoder="dark", blur_kernel=5, every_steps=20_000)
   config.eval.metrics = ("pck", "pcp")
   return base.finish(config, variant)

@@ -112,8 +112,9 @@ def cpm() -> dict:
   """Convolutional pose machine: Wei et al. 2016 (arXiv 1602.00134), genProto.
 
   A third of the learning rate every 136,106 steps, 600,000 in all. Left out:
-  the five times higher rate of the first stage, doubled for biases. Half of the
-  samples are flipped, its data layer's default.
+  the five times higher rate of the first stage, doubled for biases, which there
+  do not decay. Half of the samples are flipped, its data layer's default. The
+  rate is for squared errors that are summed over pixels and maps.
   """
   return {
     "data": {

@@ -1,7 +1,8 @@
 """Presence: which keypoints a person has, as a network says and as it is.
 
-A keypoint is present if it is labelled; a network gives the probability of
-it. Accuracy alone says little, since most keypoints of most data are present:
+A keypoint is present if it is labelled; a network gives the probability of it.
+(While training, one that augmentation moved out of the crop is absent.)
+Accuracy alone says little, since most keypoints of most data are present:
 beside it always stand the score of whoever answers with each keypoint's own
 majority, and balanced accuracy, which is 1/2 for all who look at no picture.
 Everything is over pairs of a person and a keypoint.

@@ -145,8 +145,9 @@ def _check_unwrapped(name: str, heads: dict[str, bool], aggregation: str):
     asked_for["poserenet.aggregation"] = "'none'"
   for key, off in asked_for.items():
     raise ValueError(
-      f"{key} is set, but model {name!r} has heads of its own and no heatmaps: "
-      f"set {key} to {off}, or take a network with heatmaps"
+      f"{key} is set, but model {name!r} has no heatmaps to read from, and "
+      f"heads of its own (presence_layers): set {key} to {off}, or take a "
+      "network with heatmaps"
     )
 
 

@@ -58,6 +58,11 @@ class AlexNet(nn.Module):
   dtype: Any = jnp.float32
   title = "an AlexNet"
 
+  @property
+  def stride(self) -> int:
+    """Of the coarsest features."""
+    return 64 if self.extra_pool else 32
+
   @nn.compact
   def __call__(
     self, x: Float[Array, "B H W 3"], train: bool = False
@@ -73,7 +78,7 @@ class AlexNet(nn.Module):
     self._check(x.shape[1:3])
     behind = 3 if self.is_padded else 0
     pads = (0, 1) if self.is_padded else (0, 0)
-    # Those of the extra pool and behind it; an odd map is rounded up.
+    # Of the pools behind conv4 and conv5; half an odd map is rounded up.
     last_pads = (1, int(self.extra_pool)) if self.is_padded else (0, 0)
     conv = partial(Conv, use_bias=True, dtype=self.dtype, kernel_init=_INIT)
     width, pyramid = self.width, []
@@ -107,6 +112,7 @@ def make_pose_alexnet(
   num_keypoints: int,
   *,
   width: int = 64,
+  extra_pool: bool = False,
   deconv_filters: Sequence[int] = (256, 256, 256),
   deconv_strides: Sequence[int] = (2, 2, 2),
   deconv_kernels: Sequence[int] = (4, 4, 4),
@@ -119,6 +125,8 @@ def make_pose_alexnet(
 
   Args:
     width: channels of the first convolution.
+    extra_pool: paper 004's network, whose coarsest features are at stride 64:
+      three doublings end at 1/8, so deconv_filters wants a fourth for 1/4.
     deconv_filters, deconv_strides, deconv_kernels: channels of each transposed
       convolution; 2 doubles the map, with a kernel of 4, 1 keeps it, with 3.
     attention: options of `make_attention`.
@@ -128,7 +136,7 @@ def make_pose_alexnet(
   """
   return make_deconv_pose(
     num_keypoints,
-    _make_trunk,
+    partial(_make_trunk, extra_pool=extra_pool),
     width=width,
     deconv_filters=deconv_filters,
     deconv_strides=deconv_strides,
@@ -140,7 +148,7 @@ def make_pose_alexnet(
   )
 
 
-def _make_trunk(*, width, dtype, **batch_norm):
+def _make_trunk(*, extra_pool, width, dtype, **batch_norm):
   """The trunk; it has no batch norm."""
   del batch_norm
-  return AlexNet(width=width, dtype=dtype)
+  return AlexNet(width=width, extra_pool=extra_pool, dtype=dtype)

@@ -58,6 +58,7 @@ class DeepPose(nn.Module):
     diameter_pair: the two keypoints whose distance the diameter is, or None.
     simulated_std: deviation of simulated predictions, in diameters; 0: stages
       train on predictions of the one before.
+    says_presence: whether the first stage says which keypoints are present.
   """
 
   stages: Sequence[Callable[..., nn.Module]]
@@ -65,6 +66,7 @@ class DeepPose(nn.Module):
   sub_crop_size: float = 1.0
   diameter_pair: tuple[int, int] | None = None
   simulated_std: float = 0.2
+  says_presence: bool = False
   learns_from_truth = True
   gives_coordinates = True
 
@@ -75,7 +77,7 @@ class DeepPose(nn.Module):
     train: bool = False,
     truth: Truth | None = None,
   ) -> PoseOutput:
-    """Returns `coordinates`, and those of all stages in `coordinate_stages`.
+    """Returns `coordinates`, those of all stages, and the first's presence.
 
     Those of a later stage are the middle of its square plus what it regresses,
     so their error is the regression's, be the middle predicted or simulated.
@@ -92,7 +94,8 @@ class DeepPose(nn.Module):
     stages = [
       make(name=f"stage{number}") for number, make in enumerate(self.stages, 1)
     ]
-    coordinates = [stages[0](images, train).coordinates]
+    first = stages[0](images, train)
+    coordinates = [first.coordinates]
     for number, stage in enumerate(stages[1:], 2):
       starts, diameter = starts_of(
         lax.stop_gradient(coordinates[-1]),
@@ -111,7 +114,7 @@ class DeepPose(nn.Module):
       )
       off = _own_pairs(stage, squares, train)
       coordinates.append(starts + off * side / size_xy(3, crop_hw))
-    return PoseOutput(
+    return first.replace(
       coordinates=coordinates[-1], coordinate_stages=tuple(coordinates)
     )
 
@@ -139,6 +142,7 @@ def make_deeppose(
   width: int = 64,
   use_batch_norm: bool = False,
   pooling: str = "flatten",
+  presence_layers: Sequence[int] | None = None,
   coordinate_layers: Sequence[int] = (4096, 4096),
   sub_crop_hw: Sequence[int] = (224, 224),
   sub_crop_size: float = 1.0,
@@ -158,6 +162,8 @@ def make_deeppose(
     num_stages: 1 is the regressor alone.
     backbone, depth, width, use_batch_norm, pooling, coordinate_layers: of all
       stages, see `make_regressor`.
+    presence_layers: of the first stage, which sees the whole person; None: the
+      network does not say what is present.
     sub_crop_hw: what squares are resized to.
     sub_crop_size: side of a square in diameters; the paper's for FLIC is 1, for
       LSP 2.
@@ -183,12 +189,13 @@ def make_deeppose(
       width=width,
       use_batch_norm=use_batch_norm,
       pooling=pooling,
+      presence_layers=None if index else presence_layers,
       coordinate_layers=coordinate_layers,
       dtype=dtype,
       sync_batch_norm=sync_batch_norm,
       batch_norm_momentum=batch_norm_momentum,
     )
-    for _ in range(num_stages)
+    for index in range(num_stages)
   ]
   sub_crop_hw, step = tuple(sub_crop_hw), stages[0].crop_step
   if len(sub_crop_hw) != 2 or any(n < 1 or n % step for n in sub_crop_hw):
@@ -202,6 +209,7 @@ def make_deeppose(
     sub_crop_size=sub_crop_size,
     diameter_pair=None if diameter_pair is None else tuple(diameter_pair),
     simulated_std=simulated_std,
+    says_presence=presence_layers is not None,
   )
 
 

@@ -33,9 +33,9 @@ def round_range(values: Iterable[float]) -> tuple[float, float]:
   known = [value for value in values if math.isfinite(value)]
   high = _end([value for value in known if value > 0])
   low = _end([-value for value in known if value < 0])
-  return -round_up(low) if low else 0.0, round_up(
-    high
-  ) if high or not low else 0.0
+  bottom = -round_up(low) if low else 0.0
+  top = round_up(high) if high or not low else 0.0
+  return bottom, top
 
 
 def _end(values: list[float]) -> float:

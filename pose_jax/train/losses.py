@@ -95,7 +95,36 @@ def torch_mse(
   return 2 * mse(heatmaps, targets, jnp.ones_like(weight), valid=valid)
 
 
-LOSSES = {"mse": mse, "ohkm": ohkm, "torch_mse": torch_mse}
+def caffe_sse(
+  heatmaps: Float[Array | np.ndarray, "B h w K"],
+  targets: Float[Array | np.ndarray, "B h w K"],
+  weight: Float[Array | np.ndarray, "B K"],
+  *,
+  valid: Bool[Array | np.ndarray, " B"] | None = None,
+) -> Float[Array, ""]:
+  """Returns half the squared error, summed over pixels and keypoints.
+
+  The mean is over persons alone: `mse` times h w K, for which learning rates
+  are that much smaller.
+  Source: Caffe's `EuclideanLoss`, as Wei et al. 2016's release uses it.
+
+  Args:
+    heatmaps: [B, h, w, K] the network's maps.
+    targets: [B, h, w, K] the maps it should give.
+    weight: [B, K] weight of each keypoint.
+    valid: [B], False for rows that are padding; None if all count.
+  Returns:
+    Scalar float32.
+  """
+  return heatmaps[0].size * mse(heatmaps, targets, weight, valid=valid)
+
+
+LOSSES = {
+  "mse": mse,
+  "ohkm": ohkm,
+  "torch_mse": torch_mse,
+  "caffe_sse": caffe_sse,
+}
 
 
 def _errors(

@@ -41,7 +41,11 @@ def presence_loss(
 
 
 def l2(coordinates: Points, truth: Points, counts: Mask) -> Float[Array, ""]:
-  """Squared distance. Source: Chen et al., Eq. 6, of present keypoints."""
+  """Squared distance. Source: Chen et al., Eq. 6, of keypoints that count.
+
+  D: those are the labelled ones, where Eq. 6 has those that are present
+  (`is_present`): where one lies is known outside the crop too.
+  """
   errors = _errors(coordinates, truth, counts)
   return jnp.square(errors).sum(-1).mean()
 
@@ -188,13 +192,15 @@ def kernels_squared(
 ) -> Float[Array, ""]:
   """Sum of the squares of all weights that train, no biases and no norms.
 
+  Weights are called "kernel", or "column" and "row" where one is separable.
+
   Source: Chen et al., Eq. 4, the norm that beta weighs.
   """
   flat = traverse_util.flatten_dict(params)
   kernels = [
     kernel
     for path, kernel in flat.items()
-    if path[-1] == "kernel" and not is_frozen(path, frozen)
+    if path[-1] in ("kernel", "column", "row") and not is_frozen(path, frozen)
   ]
   return sum(jnp.square(kernel).sum() for kernel in kernels)
 

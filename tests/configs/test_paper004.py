@@ -3,10 +3,15 @@
 import importlib
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from launch.experiment import make_experiment
+from launch.experiment import make_experiment, make_target
 from pose_jax.models.cost import count_parameters
+from pose_jax.models.output import PoseOutput
+from pose_jax.train.losses import LOSSES
+from pose_jax.train.supervision import supervised_loss
 
 
 def dense(*units):
@@ -27,6 +32,27 @@ TRUNKS = {  # parameters, features of 224x224 pixels, units of dense layers
   "alexnet": (2_469_696, 4 * 4 * 256, 4096),
   "vgg": (20_024_384, 7 * 7 * 512, 4096),
 }
+
+
+def test_the_pose_machines_loss_is_caffes_which_its_rate_is_for():
+  config = config_of("pose_machine")
+  experiment = make_experiment(config)
+  rng = np.random.default_rng(0)
+  maps, wanted = rng.normal(size=(2, 3, 46, 46, 14)).astype(np.float32)
+  ground = rng.normal(size=(3, 46, 46, 1)).astype(np.float32)
+  output = PoseOutput(stages=(maps,) * 6, backgrounds=(ground,) * 6)
+  found = supervised_loss(
+    output,
+    jnp.asarray(wanted),
+    jnp.ones((3, 14)),
+    LOSSES[config.loss.name],
+  )
+  assert make_target(experiment).map_hw == (46, 46)
+  errors = np.concatenate(
+    [maps - wanted, ground - (1 - wanted.max(-1, keepdims=True))], -1
+  )
+  # EuclideanLoss: half the squared distance of all numbers, over the batch.
+  assert found == pytest.approx(6 * np.square(errors).sum() / (2 * 3), rel=1e-5)
 
 
 def config_of(name, variant=""):

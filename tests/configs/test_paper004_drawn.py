@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from configs.paper004 import drawn
+from launch.experiment import make_experiment
+from launch.worth_a_word import training_notes
 from pose_jax.models import make_model, map_hw
 from pose_jax.models.cost import count_parameters
 from pose_jax.models.resnet import ResNet
@@ -23,6 +25,7 @@ def test_variants_differ_in_network_and_decoder_alone():
   plain, alone = without_network(drawn.get_config())
   found, cascade = without_network(drawn.get_config("cascade"))
   assert found == plain
+  assert not list(training_notes(make_experiment(drawn.get_config("cascade"))))
   differences = {k: v for k, v in cascade.items() if alone.get(k) != v}
   assert differences == {
     "name": "deeppose",
@@ -31,12 +34,12 @@ def test_variants_differ_in_network_and_decoder_alone():
     "sub_crop_size": 1.0,
     "simulated_std": 0.2,
   }
-  assert set(alone) - set(cascade) == {
-    *("shared_layers", "presence_layers", "with_sigmas"),
-  }
+  assert set(alone) - set(cascade) == {"shared_layers", "with_sigmas"}
   config = drawn.get_config("pose_machine")
   found, machine = without_network(config)
-  assert found == plain and machine["name"] == "pose_machine"
+  assert machine["name"] == "pose_machine"
+  assert found.pop("loss") != plain.pop("loss") and found == plain
+  assert not list(training_notes(make_experiment(config)))
   assert (config.name, config.eval.decoder) == (
     "paper004/drawn_pose_machine",
     "dark",

@@ -9,7 +9,8 @@ import pytest
 from commands import run, sentence
 
 from launch.mistakes import ConfigError
-from launch.side_by_side import compare, labels_of
+from launch.recorded_run import RecordedRun
+from launch.side_by_side import compare, labels_of, names_of
 from pose_jax.data.people import DataError
 from pose_jax.protocol import Protocol
 
@@ -103,6 +104,14 @@ def test_numbers_by_hand(runs, tmp_path):
     assert part in html
   assert html.count("<polyline") == 2 * 2 * 2  # values, axes, runs
   assert html.count("<img ") == 2
+
+
+def test_parts_of_a_loss_stand_for_a_sum_that_changes_with_the_phase():
+  parts = ["train/loss_presence", "train/loss_coordinates"]
+  both = RecordedRun(None, [dict.fromkeys(["train/loss", *parts], 1.0)], None)
+  one = RecordedRun(None, [dict.fromkeys(["train/loss", parts[1]], 1.0)], None)
+  assert names_of([both, both], ()) == parts
+  assert names_of([both, one], ()) == ["train/loss"]
 
 
 def test_other_values_can_be_asked_for_where_some_run_logs_them(runs, tmp_path):

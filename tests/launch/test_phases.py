@@ -9,8 +9,8 @@ import orbax.checkpoint as ocp
 import pytest
 from commands import HASTY, run, sentence, start
 
-from configs import base
-from configs.paper004 import baseline1
+from configs import base, coco_deeppose_resnet50_256x192, quickstart
+from configs.paper004 import baseline1, drawn
 from launch.check import check_config
 from launch.experiment import Plan, make_experiment
 from launch.mistakes import ConfigError
@@ -21,6 +21,8 @@ from launch.phases import (
   phase_of,
   second_config,
 )
+from launch.stop_request import StopRequest
+from pose_jax import parallel
 
 # A trunk with batch norm, two steps of presence and six of coordinates.
 TWO_PHASES = (
@@ -146,6 +148,51 @@ def test_a_warm_up_that_does_not_fit_is_told_before_the_first_phase():
 def test_a_step_beyond_the_run_is_of_its_last_phase():
   phases = make_phases(make_experiment(two_phases()), Plan(2, 10, 4))
   assert phase_of(phases, 9) is phases[-1]
+
+
+@pytest.mark.parametrize("weight", ["presence_weight", "coordinates_weight"])
+def test_heads_of_any_network_must_be_trained_or_frozen(weight):
+  config = quickstart.get_config("debug")
+  config.model.presence = weight == "presence_weight"
+  config.model.soft_argmax = weight == "coordinates_weight"
+  config.loss.update({weight: 0.0, "weight_penalty": 1e-4})
+  if config.model.soft_argmax:
+    config.eval.decoder = "coordinates"
+    message = "loss.coordinates_weight leave nothing of this network to train"
+  else:
+    message = "would move presence, down to 0: add it to optimizer.frozen"
+  with pytest.raises(ConfigError, match=message):
+    check_config(config)
+  if config.model.presence:
+    config.optimizer.frozen = ("presence",)
+    check_config(config)
+
+
+def test_a_cascades_coordinates_must_be_trained_or_frozen():
+  config = drawn.get_config("cascade")
+  config.model.presence_layers = ()
+  check_config(config)
+  config.loss.update(coordinates_weight=0.0, weight_penalty=1e-4)
+  with pytest.raises(ConfigError) as refused:
+    check_config(config)
+  for module in ("stage1/coordinate_head", "stage2"):
+    assert f"would move {module}, down to 0" in str(refused.value)
+
+
+def test_deviations_that_nothing_is_learnt_of_are_refused():
+  config = coco_deeppose_resnet50_256x192.get_config("debug")
+  with config.unlocked():
+    config.model.with_sigmas = True
+  with pytest.raises(ConfigError, match="of which model.with_sigmas learns"):
+    check_config(config)
+
+
+def test_a_request_to_stop_outlives_the_phase_that_it_came_in(monkeypatch):
+  monkeypatch.setattr(parallel, "process", lambda: (0, 2))
+  monkeypatch.setattr(parallel, "preempted", lambda step: step == 4)
+  stop = StopRequest()
+  assert [stop(step) for step in (3, 4, 5)] == [False, True, True]
+  assert stop.asked
 
 
 def variables(workdir, step):

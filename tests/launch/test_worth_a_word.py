@@ -83,6 +83,23 @@ def test_options_of_what_is_not_there_are_said():
   ]
 
 
+def test_losses_of_heads_that_are_not_there_are_said():
+  config = quickstart()
+  config.loss.update(coordinates="l1", presence_weight=2.0)
+  assert list(training_notes(make_experiment(config))) == [
+    "loss: coordinates=l1 has no effect, as no coordinates are regressed: they "
+    "need model.soft_argmax=True or a network without heatmaps",
+    "loss: presence_weight=2.0 has no effect, as the network does not say "
+    "presence: it needs model.presence=True",
+  ]
+  config.model.presence = config.model.soft_argmax = True
+  config.eval.decoder = "coordinates"
+  (note,) = training_notes(make_experiment(config))
+  assert note.startswith(
+    "loss: sigma_hm=1.0, unbiased=True have no effect, as "
+  )
+
+
 def test_options_of_what_is_there_are_not():
   config = quickstart()
   with config.unlocked():

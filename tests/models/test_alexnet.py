@@ -211,6 +211,18 @@ def test_bfloat16_is_close_to_float32(tiny):
   assert 0 < np.std(short - full) < 0.05 * np.std(full)
 
 
+def test_the_papers_trunk_carries_heatmaps_at_half_the_resolution():
+  model = make_model({**TINY, "extra_pool": True}, COCO17)
+  assert model.crop_step == 64 and model.map_hw((64, 128)) == (8, 16)
+  variables = quick_jit(model.init)(
+    jax.random.key(0), jnp.ones((1, 64, 128, 3))
+  )
+  output = quick_jit(model.apply)(variables, jnp.ones((2, 64, 128, 3)))
+  assert output.heatmaps.shape == (2, 8, 16, 17)
+  with pytest.raises(ValueError, match="multiples of 64 for an AlexNet"):
+    model.map_hw((96, 64))
+
+
 def test_signal_survives_a_fresh_trunk():
   """Kernels start by what goes in: by what goes out conv1 would shrink it."""
   images = jax.random.normal(jax.random.key(0), (2, 96, 96, 3))

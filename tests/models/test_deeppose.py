@@ -16,7 +16,7 @@ from classic_parts import (
 )
 from flax import linen as nn
 
-from pose_jax.models import make_model
+from pose_jax.models import make_model, says_presence
 from pose_jax.models.deeppose import DeepPose, starts_of
 from pose_jax.models.output import PoseOutput, Truth
 from pose_jax.ops.crops import crop_round
@@ -326,6 +326,25 @@ def test_parameters_by_hand():
   for stage, count in cells.items():
     dense = (8 * count + 1) * 6 + (6 + 1) * 28
     assert count_of(variables["params"][stage]) == trunk + dense
+
+
+def test_the_first_stage_says_presence():
+  model = make_model(TINY | {"presence_layers": (5,)}, LSP14)
+  plain = make_model(TINY, LSP14)
+  assert says_presence(model) and not says_presence(plain)
+  variables = abstract_variables(model, 64, 96)
+  without = abstract_variables(plain, 64, 96)
+  more = count_of(variables["params"]) - count_of(without["params"])
+  assert more == (8 * 6 + 1) * 5 + (5 + 1) * 14
+  variables = randomised(variables)
+  images = smooth(2, 64, 96)
+  output = quick_jit(model.apply)(variables, images)
+  first = model.stages[0](parent=None)
+  alone = quick_jit(first.apply)(
+    {"params": variables["params"]["stage1"]}, images
+  )
+  np.testing.assert_array_equal(output.presence_logits, alone.presence_logits)
+  assert np.std(output.presence_logits) > 0
 
 
 def test_it_takes_the_crops_of_its_first_stage():

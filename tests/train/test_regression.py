@@ -169,5 +169,6 @@ def test_the_penalty_is_of_kernels_alone():
   params = {
     "a": {"kernel": jnp.full((2, 2), 2.0), "bias": jnp.ones(2)},
     "norm": {"scale": jnp.ones(2)},
+    "separable": {"column": jnp.ones((3, 1)), "row": jnp.ones((1, 3))},
   }
-  assert float(regression.kernels_squared(params)) == 16
+  assert float(regression.kernels_squared(params)) == 16 + 6
