@@ -6,9 +6,9 @@ loss is (none is 0 in one alone). So a debug run of one says what one of the
 other would.
 
 A run takes half a minute, so few are chosen, which among them have all that
-decides which code a command runs: each network alone and with each of its
-plug-ins, each kind of attention, alignment, loss, target, order. What is left
-combines parts that runs have had; its steps are traced without being run.
+decides which code a command runs: each network, plug-in, alignment, loss,
+target, order. What is left combines parts that runs have had, or differs in
+what is inside a network alone; its steps are traced without being run.
 """
 
 import functools
@@ -81,9 +81,8 @@ def parts(config):
   model, data = config.model, config.data
   places = ("holistic", "refined", "part")
   attention = model.get("attention", {})
-  kinds = {attention.get(place, "none") for place in places} - {"none"}
   plug_ins = {
-    "attention": bool(kinds),
+    "attention": any(attention.get(p, "none") != "none" for p in places),
     "poserenet": model.get("poserenet", {}).get("aggregation", "none")
     != "none",
     "presence": model.get("presence", False),
@@ -93,13 +92,11 @@ def parts(config):
     "background": model.get("with_background", False),
     "hru": model.get("skip") == "hru",
   }
-  plug_ins["none"] = not any(plug_ins.values())
   return {
     ("network", model.name),
     ("phases", bool(config.second_phase.schedule.num_steps)),
     ("stretched", not data.keep_aspect),
-    *(("plug-in", model.name, name) for name, has in plug_ins.items() if has),
-    *(("attention", kind) for kind in kinds),
+    *(("plug-in", name) for name, has in plug_ins.items() if has),
     *(("alignment", data.alignment), ("order", data.channel_order)),
     *(("loss", config.loss.name), ("unbiased", config.loss.unbiased)),
   }

@@ -1,5 +1,6 @@
 """PoseHead against the papers' equations, and what all its kinds promise."""
 
+import functools
 import itertools
 
 import jax
@@ -272,8 +273,9 @@ def test_pictures_of_a_batch_do_not_see_each_other(case):
   levels = _levels(batch=3)
   options = _combination(*case)
   params = _params(options, levels, noise=0.05)
-  heatmaps, maps = _apply(options, params, levels)
-  alone, alone_maps = _apply(options, params, tuple(x[1:2] for x in levels))
+  apply = jax.jit(functools.partial(_apply, options))
+  heatmaps, maps = apply(params, levels)
+  alone, alone_maps = apply(params, tuple(x[1:2] for x in levels))
   np.testing.assert_allclose(heatmaps[1:2], alone, rtol=1e-5, atol=1e-5)
   for name, own in maps.items():
     np.testing.assert_allclose(own[1:2], alone_maps[name], atol=1e-5)

@@ -89,7 +89,8 @@ def _slow_deconv(x, kernel):
 @pytest.mark.parametrize("forms", [PLAIN, FAST])
 def test_convolution_equals_slow_loop(size, stride, forms):
   x, kernel = _random(0, 2, 8, 6, 3), _random(1, size, size, 3, 4)
-  y = convolve(x, kernel, stride=stride, forms=forms)
+  function = functools.partial(convolve, stride=stride, forms=forms)
+  y = jax.jit(function)(x, kernel)
   expected = _slow_conv(np.float64(x), np.float64(kernel), stride)
   np.testing.assert_allclose(y, expected, rtol=1e-5, atol=2e-5)
 
@@ -103,13 +104,17 @@ def test_convolution_equals_slow_loop(size, stride, forms):
 def test_padding_may_be_given(size, stride, pads, hw, forms):
   # FAST takes maps smaller than the kernel as patches.
   x, kernel = _random(0, 2, *hw, 3), _random(1, size, size, 3, 4)
-  y = convolve(x, kernel, stride=stride, pads=pads, forms=forms)
+  layer = Conv(4, size, stride=stride, pads=pads)
+
+  @jax.jit
+  def both(x, kernel):
+    y = convolve(x, kernel, stride=stride, pads=pads, forms=forms)
+    return y, layer.apply({"params": {"kernel": kernel}}, x)
+
+  y, of_layer = both(x, kernel)
   expected = _slow_conv(np.float64(x), np.float64(kernel), stride, pads)
   np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-4)
-  layer = Conv(4, size, stride=stride, pads=pads)
-  np.testing.assert_allclose(
-    layer.apply({"params": {"kernel": kernel}}, x), y, rtol=1e-5, atol=1e-4
-  )
+  np.testing.assert_allclose(of_layer, y, rtol=1e-5, atol=1e-4)
 
 
 @DTYPES

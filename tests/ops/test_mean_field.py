@@ -80,11 +80,12 @@ def test_equals_the_loop_for_every_combination(kind, start, keep_unary):
     arrays = drawn(kind, with_bias=with_bias)
     options = dict(start=start, keep_unary=keep_unary, damping=damping)
     expected = numpy_mean_field(*arrays, **options)
-    for constant_memory in (False, True):
-      last = mean_field(
-        *as_float32(arrays), **options, constant_memory=constant_memory
-      )
-      np.testing.assert_allclose(last, expected[-1], atol=1e-6)
+    # Half of the combinations with either: to compile all takes long.
+    constant_memory = (with_bias == "shared") != (damping > 0)
+    last = mean_field(
+      *as_float32(arrays), **options, constant_memory=constant_memory
+    )
+    np.testing.assert_allclose(last, expected[-1], atol=1e-6)
 
 
 @pytest.mark.parametrize("steps", (1, 3, 6))

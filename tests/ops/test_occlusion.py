@@ -1,5 +1,7 @@
 """Rectangles, read back from the pictures that they cover."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -14,12 +16,17 @@ def images():
   return np.full((400, 40, 30, 3), (90, 120, 200), np.uint8)
 
 
+def cover(images, seeds, **options):
+  """Compiled: one by one the operations take ten times as long."""
+  return jax.jit(functools.partial(occlusion.cover, **options))(images, seeds)
+
+
 def covered(out, images):
   return (np.asarray(out) != images).any(-1)
 
 
 def test_one_rectangle_of_the_asked_size_lies_inside(images):
-  out = occlusion.cover(images, SEEDS, probability=1, fill_rgb=(1, 2, 3))
+  out = cover(images, SEEDS, probability=1, fill_rgb=(1, 2, 3))
   for mask, picture in zip(covered(out, images), out, strict=True):
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     # a rectangle: rows and columns without gaps, all of their crossings
@@ -31,7 +38,7 @@ def test_one_rectangle_of_the_asked_size_lies_inside(images):
 
 
 def test_rectangles_fall_everywhere_in_their_share_of_the_pictures(images):
-  mask = covered(occlusion.cover(images, SEEDS, probability=0.5), images)
+  mask = covered(cover(images, SEEDS, probability=0.5), images)
   assert mask.any((1, 2)).mean() == pytest.approx(0.5, abs=0.1)
   often = mask.mean(0)
   assert often[20, 15] > often[20, 1] > 0 and often[1, 15] > 0
@@ -39,13 +46,11 @@ def test_rectangles_fall_everywhere_in_their_share_of_the_pictures(images):
 
 def test_number_of_rectangles_is_in_its_range(images):
   options = dict(probability=1, min_size=0.04, max_size=0.04, max_holes=4)
-  mask = covered(occlusion.cover(images, SEEDS, min_holes=2, **options), images)
+  mask = covered(cover(images, SEEDS, min_holes=2, **options), images)
   # One or two pixels high, one or two wide each; few overlap.
   assert mask.sum((1, 2)).max() <= 16 and mask.sum((1, 2)).min() >= 1
   few, many = (
-    covered(
-      occlusion.cover(images, SEEDS, **options | {"min_holes": n}), images
-    ).mean()
+    covered(cover(images, SEEDS, **options | {"min_holes": n}), images).mean()
     for n in (0, 4)
   )
   assert many == pytest.approx(2 * few, rel=0.15)  # 4 against 0 to 4
@@ -54,11 +59,11 @@ def test_number_of_rectangles_is_in_its_range(images):
 def test_fills(images):
   images = images.copy()
   images[:, :20] = (50, 60, 70)
-  out = np.asarray(occlusion.cover(images, SEEDS, probability=1, fill="mean"))
+  out = np.asarray(cover(images, SEEDS, probability=1, fill="mean"))
   mask = (out == np.array([70, 90, 135])).all(-1)
   assert (mask.sum((1, 2)) >= 30).all()
   noise = np.asarray(
-    occlusion.cover(images, SEEDS, probability=1, fill="noise", max_size=1.0)
+    cover(images, SEEDS, probability=1, fill="noise", max_size=1.0)
   )
   drawn = noise[covered(noise, images)]
   assert drawn.min() < 2 and drawn.max() > 253
@@ -68,7 +73,7 @@ def test_fills(images):
 
 def test_a_cover_is_a_function_of_the_seed(images):
   options = dict(probability=0.7, max_holes=3, fill="noise")
-  first = occlusion.cover(images[:9], SEEDS[:9], **options)
+  first = cover(images[:9], SEEDS[:9], **options)
   again = jax.jit(lambda x, s: occlusion.cover(x, s, **options))(
     images[4:9], SEEDS[4:9]
   )
