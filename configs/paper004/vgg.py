@@ -8,8 +8,8 @@ Command:
 where LEEDS holds lspet/ (for `:lsp` lsp/) with images/ and joints.mat.
 `:small` is for two CPU cores.
 Published: presence accuracy 84.44 %; split and sizes are not stated.
-Measured: `:small` with 500 steps a phase, see benchmarks/README.md; at full size
-not yet.
+Measured: `:small` with 500 steps a phase, see benchmarks/README.md; at full
+size not yet.
 """
 
 from ml_collections import ConfigDict
