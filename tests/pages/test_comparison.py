@@ -149,6 +149,7 @@ def test_rows_that_must_agree_are_rows_of_protocols():
     **{"flip_shift": None, "alignment": "udp", "codec": None, "sigma_hm": 2.0},
     **{"decoder": "argmax", "num_people": 3, "num_images": 2},
     **{"area_source": "a", "box_file_sha256": "1", "pck_variant": "p"},
+    presence_threshold=0.5,
   )
   assert set(MEASURED) <= {name for name, _ in full.rows()}
   changed = dataclasses.replace(full, num_people=4)
