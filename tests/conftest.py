@@ -35,11 +35,6 @@ from jaxtyping import install_import_hook  # noqa: E402
 install_import_hook("pose_jax", "beartype.beartype")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# What one worker compiled, down to single operations, the others only read.
-_IN_PROCESS = pathlib.Path(os.environ["XDG_CACHE_HOME"], "in_process")
-jax.config.update("jax_compilation_cache_dir", str(_IN_PROCESS))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_collection_modifyitems(items):
