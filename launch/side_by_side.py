@@ -97,7 +97,7 @@ def names_of(runs: Sequence[RecordedRun], given: Sequence[str]) -> list[str]:
   logged = [names_in(run.log) for run in runs]
   if not given:
     usual = [name for name in _USUAL if all(name in names for names in logged)]
-    unwanted = "train/loss" if set(_PARTS) <= set(usual) else _PARTS
+    unwanted = ("train/loss",) if set(_PARTS) <= set(usual) else _PARTS
     return [name for name in usual if name not in unwanted]
   known = dict.fromkeys(name for names in logged for name in names)
   for name in given:

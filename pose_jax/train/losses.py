@@ -1,4 +1,4 @@
-"""Losses on heatmaps: plain, of the worst keypoints only, without weights.
+"""Losses on heatmaps: plain, of the worst keypoints, without weights, summed.
 
 All take heatmaps [B, h, w, K] and weights [B, K] and compute in float32. Rows
 with valid=False (padding) reach neither the sum nor the count; if no row is

@@ -23,7 +23,7 @@ from pose_jax.weights.torch_records import Pickled, Storage
 _HEADER = struct.Struct("<4s22x2H")  # a member's own header, before its name
 FAULTS = (  # what zipfile raises over damaged directories
   zipfile.BadZipFile,
-  NotImplementedError,  # of a compression or version that it does not know
+  NotImplementedError,  # zipfile's own, over a compression it does not know
   EOFError,
   OverflowError,
   ValueError,
