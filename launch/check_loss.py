@@ -76,7 +76,10 @@ def _heads(config: ConfigDict, model: Any, section: str) -> Iterator[str]:
   are_compared = has_heatmaps and not regresses(model)
   if not are_compared and not any(weights.values()):
     keys = " and ".join(f"{section}loss.{key}" for key in weights)
-    yield f"{keys} leave nothing of this network to train: set one above 0"
+    yield (
+      f"with {keys} at 0 nothing of this network is trained: set "
+      f"{'one' if len(weights) > 1 else 'it'} above 0"
+    )
     return
   for key, modules in _modules_of(config.model).items():
     if not loss.weight_penalty or weights.get(key, 1):

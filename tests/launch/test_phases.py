@@ -86,7 +86,7 @@ def test_the_second_config_leaves_the_first_alone():
   "path, value, message",
   [
     ("optimizer.frozen", ("bakbone",), "second_phase.optimizer.frozen names"),
-    ("loss.coordinates_weight", 0.0, "leave nothing of this network to train"),
+    ("loss.coordinates_weight", 0.0, "nothing of this network is trained"),
     ("optimizer.name", "adm", "second_phase.optimizer.name is 'adm'"),
     ("schedule.warmup_steps", 9, "second_phase: a warm-up of 9 steps"),
     ("optimizer.learning_rate", 0.0, "second_phase.optimizer.learning_rate"),
@@ -158,7 +158,9 @@ def test_heads_of_any_network_must_be_trained_or_frozen(weight):
   config.loss.update({weight: 0.0, "weight_penalty": 1e-4})
   if config.model.soft_argmax:
     config.eval.decoder = "coordinates"
-    message = "loss.coordinates_weight leave nothing of this network to train"
+    message = (
+      "with loss.coordinates_weight at 0 nothing .* trained: set it above"
+    )
   else:
     message = "would move presence, down to 0: add it to optimizer.frozen"
   with pytest.raises(ConfigError, match=message):
