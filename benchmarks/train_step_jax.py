@@ -1,4 +1,7 @@
-"""Our side of train_step.py: reads "train" or "forward", answers seconds."""
+"""Our side of train_step.py: reads "train" or "forward", answers seconds.
+
+Freed memory stays with the process, as in commands, unless it is GIVEN_BACK.
+"""
 
 import resource
 import sys
@@ -10,9 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from launch.freed_memory import keep_freed_memory
 from pose_jax.models import make_model
 from pose_jax.skeleton import COCO17
 from pose_jax.train.losses import mse
+
+GIVEN_BACK = "given_back"
 
 
 def main(depth: int, batch: int, height: int, width: int) -> None:
@@ -69,4 +75,6 @@ def train_step(model, optimizer, state, images, targets):
 
 
 if __name__ == "__main__":
-  main(*map(int, sys.argv[1:]))
+  if GIVEN_BACK not in sys.argv:
+    keep_freed_memory()
+  main(*map(int, sys.argv[1:5]))

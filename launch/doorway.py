@@ -22,6 +22,7 @@ from launch.config_file import (
   config_files,
   reason,
 )
+from launch.freed_memory import keep_freed_memory
 from launch.mistakes import ConfigError, suggest
 from pose_jax import parallel
 from pose_jax.data.people import DataError
@@ -170,6 +171,7 @@ def run(
       fail(f"unexpected arguments {' '.join(argv[1:])} (see --help)")
     # orbax and absl warn about their own ways; ours are said on stdout.
     logging.set_verbosity(logging.ERROR)
+    keep_freed_memory()
     keep_compiled()
     try:
       main()
