@@ -14,7 +14,7 @@ import platform
 
 import jax
 
-_KEEP_2_GB = (-1, 2**31 - 1)  # M_TRIM_THRESHOLD, the largest that it takes
+_NEVER_TRIM = (-1, -1)  # M_TRIM_THRESHOLD: any amount
 _ALL_FROM_ONE_HEAP = (-4, 0), (-8, 1)  # M_MMAP_MAX, M_ARENA_MAX
 
 
@@ -33,7 +33,7 @@ def keep_freed_memory() -> bool:
   if chosen or platform.libc_ver()[0] != "glibc" or _may_find_accelerator():
     return False
   mallopt = ctypes.CDLL(None).mallopt
-  return all(mallopt(*option) for option in (_KEEP_2_GB, *_ALL_FROM_ONE_HEAP))
+  return all(mallopt(*option) for option in (_NEVER_TRIM, *_ALL_FROM_ONE_HEAP))
 
 
 def _may_find_accelerator() -> bool:
