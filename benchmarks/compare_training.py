@@ -32,6 +32,7 @@ from benchmarks.comparison import (
   locked,
   run_command,
 )
+from launch.choices import SWEEPS
 from launch.mistakes import ConfigError
 from pose_jax.train.logbook import duration
 
@@ -70,6 +71,41 @@ def scores_text(comparison: Comparison, variant: str, seed: int) -> str:
   return ", ".join(f"{name} {value:.3f}" for name, value in known.items())
 
 
+def _names(text: str) -> list[str]:
+  names = text.split(",")
+  if "" in names:
+    raise argparse.ArgumentTypeError(
+      f"wanted variants between commas ({NO_VARIANT}: the config without one), "
+      f"got {text!r}"
+    )
+  return names
+
+
+def _seeds(text: str) -> list[int]:
+  if not re.fullmatch(r"\d+(,\d+)*", text):
+    raise argparse.ArgumentTypeError(
+      f"wanted whole numbers between commas, got {text!r}"
+    )
+  return [int(seed) for seed in text.split(",")]
+
+
+def _steps(text: str) -> int:
+  if not text.isdecimal() or not int(text):
+    raise argparse.ArgumentTypeError(
+      f"wanted a whole number above 0, got {text!r}"
+    )
+  return int(text)
+
+
+def _sweep(text: str) -> str:
+  unknown = [key for key in text.split(",") if key and key not in SWEEPS]
+  if unknown:
+    raise argparse.ArgumentTypeError(
+      f"wanted some of {', '.join(SWEEPS)}, got {', '.join(unknown)}"
+    )
+  return text
+
+
 def parse(argv: Sequence[str] | None = None):
   """Options, and the flags that change the config."""
   parser = argparse.ArgumentParser(
@@ -82,20 +118,23 @@ def parse(argv: Sequence[str] | None = None):
   parser.add_argument(
     "--variants",
     required=True,
-    type=lambda text: text.split(","),
+    type=_names,
     help=f"variants of the config, such as {NO_VARIANT},A,B, the one to "
     f"compare with first; {NO_VARIANT} is the config without a variant",
   )
   parser.add_argument(
     "--seeds",
     default="1,2,3",
-    type=lambda text: [int(seed) for seed in text.split(",")],
+    type=_seeds,
     help="values of config.seed, between commas (1,2,3)",
   )
   parser.add_argument("--workdir", required=True, help="folder of all runs")
-  parser.add_argument("--steps", type=int, help="schedule.num_steps")
+  parser.add_argument("--steps", type=_steps, help="schedule.num_steps")
   parser.add_argument(
-    "--sweep", default="", help="of launch.evaluate: decoder,flip ..."
+    "--sweep",
+    default="",
+    type=_sweep,
+    help="of launch.evaluate: decoder,flip ...",
   )
   parser.add_argument(
     "--table_only", action="store_true", help="of what has finished; no run"
@@ -104,6 +143,8 @@ def parse(argv: Sequence[str] | None = None):
   for flag in flags:
     if not re.match(r"--config\.[\w.]+=", flag):
       parser.error(f"{flag}: only values of the config, --config.KEY=VALUE")
+    if flag.startswith("--config.seed="):
+      parser.error(f"{flag}: --seeds says which")
   for name in ("variants", "seeds"):
     values = getattr(options, name)
     if len(set(values)) < len(values):

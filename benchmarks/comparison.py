@@ -90,14 +90,14 @@ class Comparison:
     """
     folder, start = self.folder_of(variant, seed), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    # One that is not finished by this config's word is none.
-    (folder / FINISHED).unlink(missing_ok=True)
     workdir, output = f"--workdir={folder}", folder / OUTPUT
     config = [f"--config={self._argument(variant)}", *self.flags]
     seeded = f"--config.seed={seed}"
     said = call("train", [*config, seeded, workdir], output)
     if not is_at_end(said):
       raise FailedRunError("training was stopped before its last step")
+    # Not before: a training that refuses the folder leaves its scores.
+    (folder / FINISHED).unlink(missing_ok=True)
     reports = _reports(said)
     if self.sweep or not reports:  # training evaluates its last step itself
       sweep = [f"--sweep={self.sweep}"] if self.sweep else []
@@ -113,11 +113,11 @@ class Comparison:
     )
 
   def read(self) -> list[Run]:
-    """What the finished runs measured."""
+    """What the finished runs measured; of another config none is read."""
     found = []
     for variant, seed in self.runs:
       folder = self.folder_of(variant, seed)
-      if (folder / FINISHED).is_file():
+      if self.is_finished(variant, seed):
         there = json.loads((folder / FINISHED).read_text())
         log = folder / "metrics.jsonl"
         found += read_runs(folder / there["metrics"], log, variant, seed)
@@ -129,6 +129,12 @@ class Comparison:
     rows = make_table(runs, self.variants)
     num_finished = len({(run.variant, run.seed) for run in runs})
     failed = {f"{v}, seed {s}": why for (v, s), why in self.failed.items()}
+    others = [
+      f"{v}, seed {s}"
+      for v, s in self.runs
+      if (self.folder_of(v, s) / FINISHED).is_file()
+      and not self.is_finished(v, s)
+    ]
     about = {
       "config": self.config,
       "flags": self.flags,
@@ -143,6 +149,7 @@ class Comparison:
       f"# {' '.join([self.config, *self.flags])}",
       f"{num_finished} of {len(self.runs)} runs.",
       *(f"Failed: {run}: {why}" for run, why in failed.items()),
+      *(f"Left out, made with other values: {run}." for run in others),
       to_markdown(rows, self.variants),
     ]
     text = "\n\n".join(lines)

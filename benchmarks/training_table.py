@@ -183,7 +183,7 @@ def to_markdown(table: Table, variants: Sequence[str]) -> str:
   if not table:
     return "No run has finished.\n"
   with_ways = any(row["way"] for row in table)
-  names = [name for name in SCORES if name in table[0]["scores"]]
+  names = [n for n in SCORES if any(n in row["scores"] for row in table)]
   parts = [_notes(table, variants), _lines(_overview(table, names, with_ways))]
   for name in names:
     parts += [f"## {name}", _lines(_of_score(table, name, with_ways, variants))]
@@ -223,7 +223,9 @@ def _overview(table, names, with_ways) -> Iterator[list[str]]:
       f"{row['num_parameters']:,}",
       "–" if rate is None else f"{rate:.0f}",
       str(len(row["seeds"])),
-      *(_with_error(row["scores"][name], "mean", "sd") for name in names),
+      *(
+        _with_error(row["scores"].get(name, {}), "mean", "sd") for name in names
+      ),
     ]
 
 
@@ -234,7 +236,9 @@ def _of_score(table, name, with_ways, variants) -> Iterator[list[str]]:
   compared = [f"difference to {variants[0]}", "pairs", "p (t)", "p (signs)"]
   yield ["variant", *way, *heads, "mean ± sd", *compared]
   for row in table:
-    score = row["scores"][name]
+    score = row["scores"].get(name)
+    if score is None:
+      continue
     difference = score["difference"] or {}
     yield [
       row["variant"],

@@ -7,6 +7,7 @@ import math
 from ml_collections import ConfigDict
 
 GROUND_TRUTH = "ground_truth"
+SWEEPS = ("flip", "decoder", "boxes", "noise")  # of launch.evaluate --sweep
 _MOVED = "moved_"  # ground truth moved by a share of its size: "moved_0.1"
 
 

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict, config_flags
 
 from launch import doorway
 from launch.check import check_config
-from launch.choices import GROUND_TRUTH, moved
+from launch.choices import GROUND_TRUTH, SWEEPS, moved
 from launch.command_line import completed
 from launch.experiment import (
   Experiment,
@@ -91,7 +91,6 @@ _COMPARE = flags.DEFINE_list(
   "compare", [], "Two COCO results files, A B: is their difference one?"
 )
 _WATCH_SECONDS = 10.0
-_SWEEPS = ("flip", "decoder", "boxes", "noise")
 _NOISE = (0.05, 0.1, 0.2)
 
 
@@ -157,8 +156,8 @@ def _with_flags(config: ConfigDict) -> ConfigDict:
   if _BOXES.value:
     config.eval.boxes = _BOXES.value
   for what in _SWEEP.value:
-    if what not in _SWEEPS:
-      raise ConfigError(f"--sweep has {what!r}: {suggest(what, _SWEEPS)}")
+    if what not in SWEEPS:
+      raise ConfigError(f"--sweep has {what!r}: {suggest(what, SWEEPS)}")
   if "flip" in _SWEEP.value:
     config.eval.sweep.flip_test = (True, False)
   if "decoder" in _SWEEP.value:

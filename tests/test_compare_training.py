@@ -119,8 +119,20 @@ def test_what_another_config_made_does_not_count(config):
   assert not compared(config, sweep="flip").is_finished("a", 1)
   flags = ["--config.data.padding=1.5"]
   assert not compared(config, flags=flags).is_finished("a", 1)
+  text = compared(config, flags=flags).write_table()
+  assert "0 of 4 runs" in text and "No run has finished." in text
+  assert "Left out, made with other values: a, seed 2." in text
   config.write_text(CONFIG.format(rate=0.2))
   assert not compared(config).is_finished("a", 1)
+
+
+def test_a_training_that_is_refused_leaves_the_scores_that_there_are(config):
+  compare_training.make_all(compared(config, ["a"], [1]), Commands())
+  flags = ["--config.data.padding=1.5"]
+  refused = Commands(failing=("a/seed_1",))
+  compare_training.make_all(compared(config, ["a"], [1], flags=flags), refused)
+  assert compared(config, ["a"], [1]).is_finished("a", 1)
+  assert "1 of 1 runs" in compared(config, ["a"], [1]).write_table()
 
 
 def test_keys_that_came_later_change_nothing():
@@ -198,7 +210,11 @@ def test_two_comparisons_in_one_folder_are_refused(tmp_path):
   [
     ("--sedes=1", "only values of the config"),
     ("--variants=a,a", "names one twice"),
-    ("--seeds=1,x", "argument --seeds"),
+    ("--seeds=1,x", "wanted whole numbers between commas, got '1,x'"),
+    ("--variants=a,", "wanted variants between commas"),
+    ("--steps=0", "wanted a whole number above 0, got '0'"),
+    ("--sweep=decodr", "wanted some of flip, decoder"),
+    ("--config.seed=9", "--seeds says which"),
   ],
 )
 def test_mistakes_of_the_command_line_are_told(argument, sentence, capsys):

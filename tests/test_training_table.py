@@ -1,5 +1,6 @@
 """Tables of trainings: statistics by hand and against SciPy, text by eye."""
 
+import dataclasses
 import json
 import math
 
@@ -171,6 +172,12 @@ def test_a_single_seed_concludes_nothing():
   text = to_markdown(make_table(runs, ["none", "crf"]), ["none", "crf"])
   assert "nothing can be concluded" in text
   assert "| crf | – | – | – | – | – | – |" in text
+  # Variants may be scored by different metrics.
+  runs = [make_run("none", 1, 0.5), make_run("lsp", 1, 0.5)]
+  runs[1] = dataclasses.replace(runs[1], scores={"PCK@0.2": 0.25})
+  text = to_markdown(make_table(runs, ["none", "lsp"]), ["none", "lsp"])
+  assert "## AP" in text and "## PCK@0.2" in text
+  assert "| lsp | 0.250 | 0.250 | – | – | – | – |" in text
   assert to_markdown([], ["none"]) == "No run has finished.\n"
 
 
