@@ -118,7 +118,8 @@ def _attention() -> ConfigDict:
       crf_kernel_size=3,  # odd, 1 to 15
       crf_steps=3,
       crf_start="unary_conv",  # the authors' code; or sigmoid_unary
-      crf_keep_unary=True,  # False: Chu et al.'s Eq. 8
+      # False, with unary_conv, 4 steps and no bias: Chu et al.'s Eq. 8.
+      crf_keep_unary=True,
       crf_bias=True,
       crf_damping=0.0,  # share of the old map that a step keeps
       crf_shared=False,  # one kernel for all maps
@@ -188,6 +189,7 @@ def _loss() -> ConfigDict:
       sigma_hm=2.0,  # target Gaussian, heatmap pixels
       unbiased=False,  # True: DARK's target; False: HRNet's, on the grid
       target_scale=1.0,  # height of a target's peak; scores stay in 0..1
+      background="rest",  # of a background map: what keypoints leave; highest
       stage_weights=(),  # of each supervised stage, first to last; (): all 1
       lifted_weight=1.0,  # of maps at twice the size: PoseReNet's
       link_weight=0.2,  # of link maps: networks with skeletal=True

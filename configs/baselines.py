@@ -234,6 +234,7 @@ def hourglass(config: ConfigDict, num_stacks: int) -> ConfigDict:
       skip="residual",
       neck="residual",
       part_from_stack=5,
+      one_unit_up=False,
       with_background=False,
       rematerialise=False,
     )

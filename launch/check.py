@@ -35,6 +35,7 @@ from pose_jax.train.optimizer import (
   make_optimizer,
   make_schedule,
 )
+from pose_jax.train.supervision import BACKGROUNDS
 from pose_jax.weights.start import PARTS
 
 _CHOICES = {
@@ -47,6 +48,7 @@ _CHOICES = {
   "model.name": MODELS,
   "init.part": PARTS,
   "loss.name": LOSSES,
+  "loss.background": BACKGROUNDS,
   "loss.coordinates": regression.LOSSES,
   "optimizer.name": OPTIMIZERS,
   "schedule.name": SCHEDULES,

@@ -253,6 +253,7 @@ def make_target(experiment: Experiment) -> TargetRule:
     sigma_hm=loss.sigma_hm,
     unbiased=loss.unbiased,
     scale=loss.target_scale,
+    background=loss.background,
     lifted_from_crop=lifted_from_crop,
     pairs=tuple((link.start, link.end) for link in experiment.skeleton.links),
     link_sigma_hm=loss.link_sigma_hm,

@@ -89,6 +89,12 @@ def _idle_loss(experiment: Experiment) -> Iterator[str]:
       "there are no lifted maps: they need model.poserenet.aggregation=mean",
     ),
     (
+      ("background",),
+      getattr(model, "with_background", False),
+      "no background is predicted: it needs model.with_background=True or the "
+      "pose machine's form of the paper",
+    ),
+    (
       ("sigma_hm", "unbiased"),
       not regresses(model),
       "coordinates are regressed and compared with no map",

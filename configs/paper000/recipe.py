@@ -44,7 +44,7 @@ def resnet_attention(
   attention = config.model.attention
   attention.holistic = "none" if variant == "part" else kind
   attention.part = "none" if variant == "holistic" else kind
-  if is_release:
+  if is_release and "crf" in (attention.holistic, attention.part):
     attention.update(crf_kernel_size=1, crf_bias=False)
   config.checkpoint.every_steps = 1000
   config.eval.update(every_steps=6000, nms="oks", nms_padded_area=True)

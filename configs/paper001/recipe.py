@@ -26,7 +26,8 @@ def multi_context(
   Variants: "" is the paper's form, on MPII: Newell's stem and neck, fields that
   start at the unary map's sigmoid, targets of deviation 1, six scales in the
   test. "release" is the authors' code: their stem and neck, fields that start
-  at the unary map, a map of the background, errors without weights, deviation
+  at the unary map, a map of the highest keypoint, one unit
+  behind each level on the way up, errors without weights, deviation
   1.75, one scale; it has no refined map and reads one level. "lsp" trains on
   MPII, LSP-extended and LSP's first thousand and tests on LSP's second;
   "lsp_release" is both.
@@ -48,8 +49,9 @@ def multi_context(
   place = _on_lsp if variant.startswith("lsp") else _on_mpii
   place(config)
   options = config.model.attention
-  options.update(crf_kernel_size=11, crf_start="sigmoid_unary")
   options.update(attention or {})
+  if "crf" in (options.holistic, options.refined, options.part):
+    options.update(crf_kernel_size=11, crf_start="sigmoid_unary")
   config.model = ConfigDict(
     dict(
       name="hourglass",
@@ -60,6 +62,7 @@ def multi_context(
       stem="standard",
       skip=skip,
       neck="residual",
+      one_unit_up=False,
       part_from_stack=5,
       with_background=False,
       attention=options,
@@ -78,7 +81,13 @@ def multi_context(
 
 
 def _as_released(config: ConfigDict) -> None:
-  config.model.update(stem="attention", neck="linear", with_background=True)
+  config.model.update(
+    stem="attention",
+    neck="linear",
+    one_unit_up=True,
+    with_background=True,
+  )
+  config.loss.background = "highest"
   attention = config.model.attention
   attention.update(refined="none", crf_start="unary_conv")
   if attention.holistic != "none":

@@ -67,16 +67,22 @@ def chu(*, paper: bool = False) -> dict:
 
   130 epochs of 3,000 steps, a tenth of the learning rate by hand after 100 and
   125; LSP stops after 60, schedule.num_steps=180_000. One draw flips a whole
-  batch; 40 % of the samples are rotated. The released code crops at 256 first
-  and warps that crop and its heatmaps again; here both are one warp of the
-  photograph. sigma_hm as in `newell`. Left out: LSP's scale of 1.4375 times
-  that of the authors' list and, in the test, the picture's centre as the
-  person's; here people are cropped by their boxes.
+  batch; 40 % of the samples are rotated, by N(0, 30) degrees up to 60. The
+  released code crops at 256 first and warps that crop and its heatmaps again;
+  here both are one warp of the photograph. sigma_hm as in `newell`. Left out:
+  LSP's scale of 1.4375 times that of the authors' list and, in the test, the
+  picture's centre as the person's; here people are cropped by their boxes.
 
   Args:
-    paper: as the paper has it: targets of deviation 1, and in the test the
-      mean over six scales of maps without what is below 0.
+    paper: as the paper has it: turns of up to 30 degrees and scales of up to a
+      quarter (D: both uniform, in every sample; each is flipped by itself),
+      targets of deviation 1, and in the test the mean over six scales of maps
+      without what is below 0.
   """
+  release_warps = hrnet_augmentation(0.25, 30.0, flip_per_batch=True)
+  paper_warps = augmentation(
+    scale_factor=0.25, rotation_deg=30.0, rotation_probability=1.0
+  )
   pyramid = {"scales": (0.7, 0.8, 0.9, 1.0, 1.1, 1.2), "clip_negative": True}
   return {
     "data": {
@@ -85,8 +91,9 @@ def chu(*, paper: bool = False) -> dict:
       "mean_rgb": (0.5, 0.5, 0.5),
       "std_rgb": (1.0, 1.0, 1.0),
       "reduced_decoding": False,
-      "augmentation": hrnet_augmentation(0.25, 30.0, flip_per_batch=True)
-      | {"rotation_probability": 0.4},
+      "augmentation": paper_warps
+      if paper
+      else release_warps | {"rotation_probability": 0.4},
       "jitter": {"channel_gain": 0.2, "channel_gain_probability": 1.0},
     },
     "loss": {

@@ -55,6 +55,7 @@ class StackedHourglass(nn.Module):
   stem: str = "standard"
   skip: str = "residual"
   neck: str = "residual"
+  one_unit_up: bool = False
   part_from_stack: int = 5
   with_background: bool = False
   attention: AttentionOptions = NONE
@@ -104,6 +105,7 @@ class StackedHourglass(nn.Module):
         index == self.num_stacks - 1,
         self.attention_of_stack(index),
         **parts,
+        one_unit_up=self.one_unit_up,
         name=f"stack{index}",
       )(x)
       stages.append(maps[..., :num_keypoints])
@@ -169,6 +171,7 @@ def make_hourglass(
   stem: str = "standard",
   skip: str = "residual",
   neck: str = "residual",
+  one_unit_up: bool = False,
   part_from_stack: int = 5,
   with_background: bool = False,
   attention: Mapping[str, Any] | None = None,
@@ -186,6 +189,7 @@ def make_hourglass(
     depth: max-pools in an hourglass.
     stem: of STEMS, see `Stem`; skip: of SKIPS, see `Hourglass`; neck: of
       NECKS, see `Stack`.
+    one_unit_up: see `Hourglass`; without effect where num_blocks is 1.
     part_from_stack: see `StackedHourglass.attention_of_stack`.
     with_background: each stack has a map more, `PoseOutput.backgrounds`.
     attention: options of `make_attention`.
@@ -221,6 +225,7 @@ def make_hourglass(
     stem=stem,
     skip=skip,
     neck=neck,
+    one_unit_up=one_unit_up,
     part_from_stack=part_from_stack,
     with_background=with_background,
     attention=options,

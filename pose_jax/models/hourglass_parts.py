@@ -74,12 +74,13 @@ class Hourglass(nn.Module):
   "hru" the skip branch of level n has max(n - 1, 1) units, the first a plain
   one, the others hourglass residual units: two of these at level 4, one at
   level 3. For each further block all this is repeated; at level 1 the
-  repetition is an hourglass residual unit, as in the authors' code. (D: it
-  repeats the units behind the smallest map only on the way down.)
+  repetition is an hourglass residual unit, as in the authors' code.
 
   Attributes:
     num_features: channels throughout.
     num_blocks: residual units at every place.
+    one_unit_up: one unit, not `num_blocks`, on the smallest map and at each
+      level on the way up. Source: the code of Chu et al. 2017.
   """
 
   num_features: int
@@ -88,6 +89,7 @@ class Hourglass(nn.Module):
   skip: str
   conv: Module
   norm: Module
+  one_unit_up: bool = False
 
   @nn.compact
   def __call__(
@@ -98,10 +100,11 @@ class Hourglass(nn.Module):
     for level in range(self.depth, 0, -1):
       skips.append(self._chain(x, f"skip{level}", self._skip_units(level)))
       x = self._chain(max_pool_2x2(x, drops_odd=True), f"down{level}")
-    x = self._chain(x, "bottom")
+    on_the_way_up = (PreactResidual,) if self.one_unit_up else ()
+    x = self._chain(x, "bottom", on_the_way_up)
     outputs = []
     for level, skip in enumerate(reversed(skips), start=1):
-      x = self._chain(x, f"up{level}")
+      x = self._chain(x, f"up{level}", on_the_way_up)
       x = skip + upsample_back(x, skip.shape[1:3])
       outputs.append(x)
     return tuple(outputs)
@@ -144,6 +147,7 @@ class Stack(nn.Module):
   attention: AttentionOptions
   conv: Module
   norm: Module
+  one_unit_up: bool = False
 
   @nn.compact
   def __call__(
@@ -164,6 +168,7 @@ class Stack(nn.Module):
       self.skip,
       self.conv,
       self.norm,
+      self.one_unit_up,
       name="hourglass",
     )(x)
     features, kept = self._neck(y)

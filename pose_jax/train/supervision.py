@@ -19,6 +19,7 @@ from pose_jax.models.output import PoseOutput
 Batch = Mapping[str, Array]
 Loss = Callable[..., Float[Array, ""]]
 Number = float | int
+BACKGROUNDS = ("rest", "highest")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TargetRule:
     lifted_from_crop: [2, 3], to heatmaps of twice the size; None for networks
       without lifted maps. From `Frames` of that size where these are decoded;
       else behind `geometry.LIFTED_FROM_HM`.
+    background: what a background map learns, of BACKGROUNDS.
     pairs: keypoints that the links join; () for networks without links.
     link_sigma_hm: a link's deviation, pixels of the stages' heatmaps.
   """
@@ -44,6 +46,7 @@ class TargetRule:
   sigma_hm: float
   unbiased: bool
   scale: Number = 1.0
+  background: str = "rest"
   lifted_from_crop: np.ndarray | None = None
   pairs: tuple[tuple[int, int], ...] = ()
   link_sigma_hm: Number = 1.0
@@ -123,20 +126,22 @@ def supervised_loss(
   loss: Loss,
   *,
   scale: Number = 1.0,
+  background: str = "rest",
   stage_weights: tuple[Number, ...] = (),
 ) -> Float[Array, ""]:
   """Sum of the loss over every supervised heatmap of the output.
 
   A stage that also predicts the background has it as one map more, of weight
-  1, whose target is what the highest keypoint leaves of `scale`. Stages that a
-  plug-in adds come behind and have none.
-  Source: Chu et al. 2017's release (`trainBg`).
+  1. Stages that a plug-in adds come behind and have none.
 
   Args:
     heatmaps: [B, h, w, K] targets, 0 to scale.
     weight: [B, K] of the targets.
     loss: (heatmaps, targets, weight) -> scalar.
     scale: height of a target's peak.
+    background: its target. "rest": what the highest keypoint leaves of `scale`,
+      as Wei et al. 2016's release has it. "highest": the highest keypoint
+      itself, as Chu et al. 2017's (`trainBg`) has it.
     stage_weights: factor of each stage; () for 1.
   Raises:
     ValueError: if there are not as many factors as stages.
@@ -144,13 +149,14 @@ def supervised_loss(
   wanted = [(heatmaps, weight)] * len(output.stages)
   stages = list(output.stages)
   if output.backgrounds:
-    background = scale - heatmaps.max(-1, keepdims=True)
+    highest = heatmaps.max(-1, keepdims=True)
+    ground = highest if background == "highest" else scale - highest
     with_background = (
-      jnp.concatenate([heatmaps, background], -1),
+      jnp.concatenate([heatmaps, ground], -1),
       jnp.pad(weight, ((0, 0), (0, 1)), constant_values=1.0),
     )
-    for i, ground in enumerate(output.backgrounds):
-      stages[i] = jnp.concatenate([stages[i], ground], -1)
+    for i, predicted in enumerate(output.backgrounds):
+      stages[i] = jnp.concatenate([stages[i], predicted], -1)
       wanted[i] = with_background
   losses = [
     loss(stage, *target) for stage, target in zip(stages, wanted, strict=True)
@@ -197,6 +203,7 @@ def total_loss(
     weight,
     loss,
     scale=target.scale,
+    background=target.background,
     stage_weights=weights.stages,
   )
   parts = {}

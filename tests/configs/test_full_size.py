@@ -15,6 +15,7 @@ from launch.experiment import (
   make_run_optimizer,
   make_step,
 )
+from launch.worth_a_word import training_notes
 from pose_jax.models import regresses, says_presence
 from pose_jax.train.state import init_state, init_variables
 
@@ -36,6 +37,16 @@ def all_configs():
     for variant in ("", *listed):
       if variant != "debug":
         yield name, variant, load(name, variant)
+
+
+def test_no_experiment_of_ours_starts_with_a_note():
+  """What has no effect is told at the start: here it would be our mistake."""
+  told = {
+    (name, variant): notes
+    for name, variant, config in all_configs()
+    if (notes := list(training_notes(make_experiment(config))))
+  }
+  assert not told
 
 
 def different_networks():

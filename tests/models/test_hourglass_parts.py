@@ -79,6 +79,14 @@ def test_units_by_hand_and_published_networks():
       {"num_stacks": 1, "skip": "hru", "num_blocks": 2},
       STEM + STACK + 10 * UNIT + 6 * HRU + 3 * UNIT + HRU,
     ),
+    # One unit, not two, on the smallest map and on the way up.
+    (
+      {
+        **{"num_stacks": 1, "skip": "hru", "num_blocks": 2},
+        "one_unit_up": True,
+      },
+      STEM + STACK + 10 * UNIT + 6 * HRU + 3 * UNIT + HRU - 5 * UNIT,
+    ),
     ({"num_stacks": 1, "stem": "attention"}, sum(RELEASE_STEM) + STACK),
     # Every stack one map more, which also goes on to the next.
     (

@@ -116,7 +116,8 @@ def test_loss_of_no_stage_is_zero_and_of_two_is_their_sum():
   assert float(two) == pytest.approx(2 * float(one)) and float(one) > 0
 
 
-def test_background_is_a_map_more_of_every_stage():
+@pytest.mark.parametrize("background", ["rest", "highest"])
+def test_background_is_a_map_more_of_every_stage(background):
   """(K l + l_background) / (K + 1), its target what keypoints leave."""
   rng = np.random.default_rng(1)
   stages = rng.random((2, 2, 4, 4, 3)).astype(np.float32)
@@ -127,8 +128,10 @@ def test_background_is_a_map_more_of_every_stage():
   for scale in (1.0, 255.0):
     wanted = 0.0
     for stage, ground in zip(stages, grounds, strict=True):
-      left = scale - (scale * heatmaps).max(-1)
-      of_ground = 0.5 * np.square(ground[..., 0] - left).mean()
+      target = (scale * heatmaps).max(-1)
+      if background == "rest":
+        target = scale - target
+      of_ground = 0.5 * np.square(ground[..., 0] - target).mean()
       of_keypoints = float(mse(stage, scale * heatmaps, weight))
       wanted += (3 * of_keypoints + of_ground) / 4
     found = supervised_loss(
@@ -137,6 +140,7 @@ def test_background_is_a_map_more_of_every_stage():
       jnp.asarray(weight),
       mse,
       scale=scale,
+      background=background,
     )
     assert float(found) == pytest.approx(float(wanted), rel=1e-5)
 
