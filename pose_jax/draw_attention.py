@@ -61,7 +61,7 @@ _MEAN_FIELD = (
   "share a scale, and below each step stands its largest change to the map "
   "before it. Then the last step less sigma(unary): red where the neighbours "
   "raised the map, blue where they lowered it. At the end "
-  "what a softmax would make of the same unary: there the positions compete "
+  "what softmax attention would make of the same unary: the positions compete "
   "for a fixed sum (times their number, so that 1 is the average); it has its "
   "own scale."
 )
@@ -128,15 +128,16 @@ def without_steps(maps: Maps) -> tuple[Maps, Maps]:
 def softmax_of(
   sigma: Float[np.ndarray, "h w"],
 ) -> Float[np.ndarray, "h w"]:
-  """What a softmax over all positions, times their number, makes of a unary.
+  """What softmax attention makes of a unary, softplus and all; 1 on average.
+
+  exp(softplus(u)) is 1 + exp(u), and that is 1 / (1 - sigma(u)). Source:
+  `SoftmaxMap`.
 
   Args:
     sigma: sigmoid of the unary, in [0, 1]. Beyond what float32 can tell from
-      0 and 1, unaries of 16 and more, the unary is taken to be at that limit.
+      1, unaries of 16 and more, the unary is taken to be at that limit.
   """
-  p = np.clip(sigma.astype(np.float64), 1e-7, 1 - 1e-7)
-  unary = np.log(p) - np.log1p(-p)
-  weight = np.exp(unary - unary.max())
+  weight = 1 / (1 - np.minimum(sigma.astype(np.float64), 1 - 1e-7))
   return weight / weight.mean()
 
 

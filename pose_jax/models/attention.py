@@ -106,14 +106,14 @@ class Attention(nn.Module):
 
   def _map(self, name: str) -> nn.Module:
     o, num = self.options, self.num_maps
-    if self.kind not in ("softmax", "gaussian", "crf"):
-      raise ValueError(
-        f"attention is one of {', '.join(KINDS[1:])}, got {self.kind!r}"
-      )
     if self.kind == "softmax":
       return SoftmaxMap(num, o.summary_size, name=name)
     if self.kind == "gaussian":
       return GaussianMap(num, o.gaussian_count, o.gaussian_grid, name=name)
+    if self.kind != "crf":
+      raise ValueError(
+        f"attention is one of {', '.join(KINDS[1:])}, got {self.kind!r}"
+      )
     return CrfMap(
       num,
       o.summary_size,

@@ -1,7 +1,7 @@
 """Options of attention: their checks, and which there is in words."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pose_jax.ops.mean_field import MAX_KERNEL_SIZE, STARTS
@@ -89,7 +89,19 @@ def without_effect(options: AttentionOptions) -> str:
         f"{', '.join(changed)} {'have' if len(changed) > 1 else 'has'} no "
         f"effect, as no place is {' or '.join(map(repr, readers))}"
       )
+  if "crf" in kinds:
+    sentences += _idle_of_crf(options)
   return "; ".join(sentences)
+
+
+def _idle_of_crf(a: AttentionOptions) -> Iterator[str]:
+  if a.crf_damping and a.crf_steps == 1 and a.crf_start == "unary_conv":
+    yield (
+      f"crf_damping={a.crf_damping} has no effect, as the one step starts from "
+      "the unary map, which is no map to keep"
+    )
+  if a.crf_shared and a.part != "crf":
+    yield "crf_shared=True has no effect, as only part maps are several"
 
 
 def _details(options: AttentionOptions, kind: str) -> list[str]:
@@ -129,6 +141,11 @@ def make_attention(
     ValueError: naming the value that is wrong, or why a combination makes no
       sense.
   """
+  if options is not None and not hasattr(options, "items"):
+    raise ValueError(
+      f"attention must be a section of options, like {{'holistic': 'crf'}}, "
+      f"got {options!r}"
+    )
   given = dict(options.items()) if options is not None else {}
   for name, value in given.items():
     if name not in _DEFAULTS:

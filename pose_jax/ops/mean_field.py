@@ -52,8 +52,11 @@ def mean_field(
 ) -> Float[Array, "B h w P"]:
   """Returns the maps after `steps` mean-field updates, in (0, 1).
 
-  Source: Chu et al. 2017 (Multi-Context Attention), Eq. 7; the start is that
-  of the authors' code. Eq. 8 leaves the unary term out (keep_unary=False).
+  Source: Chu et al. 2017 (Multi-Context Attention, arXiv 1702.07432), Eq. 7;
+  the start is that of the authors' code. Eq. 8 leaves the unary term and the
+  bias out and convolves psi first: sigma(W * psi), then three times
+  sigma(W * Phi), which is keep_unary=False, start="unary_conv", steps=4 and
+  bias None.
 
   Args:
     unary: [B, h, w, P] psi, any range.

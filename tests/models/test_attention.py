@@ -31,10 +31,21 @@ COMBINATIONS = [
 ]
 
 
-# Every two places meet in every pair of kinds; to compile all takes minutes.
-PAIRWISE = [
-  case for case in COMBINATIONS if sum(map(KINDS.index, case)) % len(KINDS) == 0
-]
+def _pairs(case):
+  """What meets in a case: (place, kind) of every two places."""
+  return set(itertools.combinations(enumerate(case), 2))
+
+
+def _pairwise():
+  """Cases in which every two places meet in every pair of kinds there is."""
+  missing = set().union(*map(_pairs, COMBINATIONS))
+  while missing:
+    case = max(COMBINATIONS, key=lambda case: len(_pairs(case) & missing))
+    missing -= _pairs(case)
+    yield case
+
+
+PAIRWISE = [*_pairwise()]  # to compile all takes minutes
 
 
 def _levels(seed=0, batch=2, sizes=SIZES):

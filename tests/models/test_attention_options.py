@@ -26,6 +26,11 @@ def test_options_are_those_given_and_the_rest_off():
   )
 
 
+def test_a_kind_alone_is_no_section(no_annotation_checks):
+  with pytest.raises(ValueError, match="must be a section .* got 'crf'"):
+    make_attention("crf", num_levels=1)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_combinations_that_make_sense_are_accepted(kind):
   for refined, part in itertools.product(KINDS, KINDS):
@@ -170,6 +175,16 @@ def test_other_attention_has_other_words():
       {"part": "crf", "gaussian_count": 1},
       "gaussian_count=1 has no effect, as no place is 'gaussian'",
     ),
+    (
+      {"holistic": "crf", "crf_steps": 1, "crf_damping": 0.5},
+      "crf_damping=0.5 has no effect, as the one step starts from the unary "
+      "map, which is no map to keep",
+    ),
+    (
+      {"holistic": "crf", "crf_shared": True},
+      "crf_shared=True has no effect, as only part maps are several",
+    ),
+    ({"part": "crf", "crf_shared": True}, ""),
   ],
 )
 def test_options_without_effect_are_named(options, sentence):
