@@ -39,6 +39,15 @@ def test_chus_paper_differs_from_the_release():
   assert paper.eval.scales == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
   assert paper.eval.clip_negative and not code.eval.clip_negative
   assert code.eval.scales == (1.0,)
+  of_paper, of_code = paper.data.augmentation, code.data.augmentation
+  assert of_paper.rotation_deg == of_code.rotation_deg == 30
+  assert of_paper.rotation_distribution == "uniform"  # never beyond 30 degrees
+  assert of_code.rotation_distribution == "clipped_normal"
+  assert (of_paper.rotation_probability, of_code.rotation_probability) == (
+    (1, 0.4)
+  )
+  assert of_code.flip_per_batch and not of_paper.flip_per_batch
+  code.data.augmentation = of_paper
   for section in ("data", "optimizer", "schedule"):
     assert paper[section] == code[section]
 
