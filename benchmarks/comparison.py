@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks.training_table import Run, make_table, read_runs, to_markdown
 from launch.config_file import check_config_file
+from launch.mistakes import ConfigError
 from pose_jax.train.logbook import write_json
 
 NO_VARIANT = "none"
@@ -65,7 +66,11 @@ class Comparison:
     self.failed: dict[tuple[str, int], str] = {}
 
   def check(self) -> None:
-    """Raises ConfigError for a variant that the config does not have."""
+    """Raises ConfigError for a config or a variant that there is not."""
+    if not pathlib.Path(self.config).is_file():
+      raise ConfigError(
+        f"--config: there is no file {self.config!r}; wanted configs/NAME.py"
+      )
     for variant in self.variants:
       check_config_file(self._argument(variant))
 

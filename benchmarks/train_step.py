@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def main() -> None:
 
 def _parse():
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("--torch_python")
+  parser.add_argument("--torch_python", type=_interpreter)
   parser.add_argument("--depth", type=int, default=50)
   parser.add_argument("--batch", type=int, default=16)
   parser.add_argument("--steps", type=int, default=5)
@@ -69,6 +70,15 @@ def _parse():
   parser.add_argument("--width", type=int, default=192)
   parser.add_argument("--threads", type=int, default=2)
   return parser.parse_args()
+
+
+def _interpreter(path):
+  if not shutil.which(path):
+    raise argparse.ArgumentTypeError(
+      f"wanted the Python of an environment with torch, got {path!r}, which "
+      "cannot be run"
+    )
+  return path
 
 
 def _start(python, module, *words):

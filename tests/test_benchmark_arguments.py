@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import attention, networks
+from benchmarks import attention, networks, train_step
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,13 @@ def test_only_measurements_that_there_are(monkeypatch, capsys):
     attention.main()
   said = capsys.readouterr().err
   assert "wanted some of part,scan,forms,share, got 'shares'" in said
+
+
+def test_an_interpreter_that_is_not_there_is_told(monkeypatch, capsys):
+  monkeypatch.setattr(sys, "argv", ["train_step", "--torch_python=nosuch/py"])
+  with pytest.raises(SystemExit):
+    train_step.main()
+  assert "got 'nosuch/py', which cannot be run" in capsys.readouterr().err
 
 
 def test_every_option_of_attention_is_explained(monkeypatch, capsys):

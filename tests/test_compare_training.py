@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import compare_training, comparison
 from benchmarks.comparison import Comparison, FailedRunError
+from launch.mistakes import ConfigError
 
 CONFIG = """
 from configs import base
@@ -203,6 +204,13 @@ def test_two_comparisons_in_one_folder_are_refused(tmp_path):
       pass
   with comparison.locked(tmp_path):
     pass
+
+
+def test_a_config_that_is_not_there_is_told_before_anything_runs(tmp_path):
+  one = compared(tmp_path / "nosuch.py")
+  with pytest.raises(ConfigError, match="there is no file '.*nosuch.py'; want"):
+    one.check()
+  assert not one.folder.exists()
 
 
 @pytest.mark.parametrize(
