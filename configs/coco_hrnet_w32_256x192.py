@@ -15,7 +15,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   mmpose       74.9 / 80.4
   mmpose_dark  75.7 / 80.8
   mmpose_udp   76.2 / 81.0
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 Published size: 28.5 M parameters, 7.1 multiply-adds / 1024^3.
 HRNet-W18 (--config.model.width=18) has backbone weights but no published row.
 """

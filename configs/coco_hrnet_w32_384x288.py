@@ -11,7 +11,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   mmpose       76.1 / 81.1
   mmpose_dark  76.6 / 81.5
   mmpose_udp   76.8 / 81.5
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 Published size: 28.5 M parameters, 16.0 multiply-adds / 1024^3.
 """
 

@@ -8,7 +8,7 @@ Command: as configs/coco_hrnet_w32_256x192.py, with this file.
 Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   authors  68.0 / 74.7, in DARK's table
   dark     71.9 / 77.9 (blur kernel 11, not W32's 3)
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 Published size: 63.6 M parameters, 3.6 multiply-adds / 1024^3.
 """
 

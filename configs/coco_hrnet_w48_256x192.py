@@ -11,7 +11,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   mmpose       75.6 / 80.9
   mmpose_dark  76.4 / 81.4
   mmpose_udp   76.8 / 81.7
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 Published size: 63.6 M parameters, 14.6 multiply-adds / 1024^3.
 """
 

@@ -12,7 +12,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   mmpose       76.7 / 81.7
   mmpose_dark  77.2 / 82.1
   mmpose_udp   77.3 / 82.1
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 Published size: 63.6 M parameters, 32.9 multiply-adds / 1024^3.
 """
 

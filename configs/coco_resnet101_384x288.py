@@ -9,7 +9,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   dark         no number, a config of DARK's authors
   mmpose       74.9 / 79.9
   mmpose_dark  74.9
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -8,7 +8,7 @@ Command: as configs/coco_resnet50_256x192.py, with this file.
 Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   authors  60.7 / 68.0, in DARK's table
   dark     63.1 / 70.0
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

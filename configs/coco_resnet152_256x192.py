@@ -10,7 +10,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   udp          74.3 / 79.6; without 72.9 / 78.3; detector 65.1
   mmpose       73.6 / 79.1
   mmpose_dark  74.3
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -10,7 +10,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   udp          76.2 / 81.2; without 75.3 / 80.4; detector 65.1
   mmpose       75.0 / 80.0
   mmpose_dark  75.5 (blur kernel 17, the only one)
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

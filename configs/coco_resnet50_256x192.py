@@ -14,8 +14,9 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   udp          72.9 / 78.2; without 71.3 / 76.9; detector 65.1
   mmpose       71.8 / 77.4
   mmpose_dark  72.4
-Backbone from ImageNet. Not yet measured here. The authors' columns (none, dark,
-udp) read pictures blue first, mmpose's red first; so with every ResNet here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
+The authors' columns (none, dark, udp) read pictures blue first, mmpose's red
+first; so with every ResNet here.
 """
 
 from ml_collections import ConfigDict

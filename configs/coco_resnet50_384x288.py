@@ -10,7 +10,7 @@ Published: AP / AR on val2017, a detector's boxes (person AP 56.4), flip test:
   udp          74.0 / 79.0; without 73.2 / 78.2; detector 65.1
   mmpose       73.1 / 78.2
   mmpose_dark  73.5
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

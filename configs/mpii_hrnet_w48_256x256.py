@@ -10,7 +10,7 @@ people, ground-truth centre and scale, flip test:
   dark         no number, a config of DARK's authors
   mmpose       90.1, and 33.7 at the true 0.1, as mmpose counts
   mmpose_dark  90.5, and 36.0 at the true 0.1
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -5,7 +5,7 @@ Command: as configs/mpii_resnet50_256x256.py, with this file.
 Published: PCKh@0.5 / PCKh@0.11 (which the authors call @0.1) of validation
 people, ground-truth centre and scale, flip test:
   authors  90.0 / 38.9
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

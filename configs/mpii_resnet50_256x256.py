@@ -13,7 +13,7 @@ people, ground-truth centre and scale, flip test:
   authors  88.5 / 33.9
   dark     no number, a config of DARK's authors
   mmpose   88.2, and 28.6 at the true 0.1, as mmpose counts
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

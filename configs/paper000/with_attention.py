@@ -19,7 +19,8 @@ boxes in those images.
 Published: AP 0.567, AP50 0.839, AP75 0.617, APM 0.538, APL 0.608, AR 0.606,
 AR50 0.852, AR75 0.659, ARM 0.571, ARL 0.655 on the 28,000 images with YOLOv2's
 boxes, at most 20 each as COCO counts (the text says 65.77), after 30 hours on a
-V100; without attention AP 0.468. Backbone from ImageNet. Not yet measured here.
+V100; without attention AP 0.468.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 What a config cannot say: the authors' code has no bias in the unary convolution
 either. It multiplies 256 features by 17 maps, which fails: here a keypoint's
 heatmap is read through its own map.

@@ -11,8 +11,8 @@ Published, on val2017, a detector's boxes (person AP 56.4), flip test:
   with        71.8  89.7  79.3  69.8  75.3  75.0
 The row without is that of DARK's own table. AP rises while AR falls. The
 paper's second table says 23.5 M parameters for this network, which has 28.5,
-and gives DARK's score on test-dev, 70.0. Backbone from ImageNet. Not yet
-measured here.
+and gives DARK's score on test-dev, 70.0.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

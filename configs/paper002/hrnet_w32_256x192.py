@@ -9,8 +9,8 @@ Published, on val2017, a detector's boxes (person AP 56.4), flip test:
                 AP  AP50  AP75   APM   APL    AR
   without     75.6  90.5  82.1  71.8  82.8  80.8
   with        76.2  90.6  82.7  73.2  82.0  80.9
-The row without is that of DARK's own table. Backbone from ImageNet. Not yet
-measured here.
+The row without is that of DARK's own table.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

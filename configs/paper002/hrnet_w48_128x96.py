@@ -9,8 +9,8 @@ Published, on val2017, a detector's boxes (person AP 56.4), flip test:
                 AP  AP50  AP75   APM   APL    AR
   without     71.9  89.1  79.6  69.2  78.0  77.9
   with        73.5  92.5  81.5  71.4  76.6  78.3
-The row without is that of DARK's own table. Backbone from ImageNet. Not yet
-measured here.
+The row without is that of DARK's own table.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

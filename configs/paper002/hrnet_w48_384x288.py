@@ -12,8 +12,8 @@ Published, with a detector's boxes and flip test:
 "Without" is DARK's score on test-dev; "with" stands in the same table, among
 rows of val2017 and of test-dev, without a word on which it is. DARK on val2017
 has 76.8 / 81.7 (AR): beside that the gain is 0.5. (The table gives HRNet-W48
-68.6 M parameters and 75.5, its test-dev score: 63.6.) Backbone from ImageNet.
-Not yet measured here.
+68.6 M parameters and 75.5, its test-dev score: 63.6.)
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

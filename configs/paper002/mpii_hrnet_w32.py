@@ -12,7 +12,8 @@ Published: PCKh@0.5 90.4 (head to ankle 97.1 96.1 90.8 86.2 89.4 86.7 83.4), and
 without 90.3 (97.1 95.9 90.3 86.5 89.1 87.1 83.3), validation people,
 ground-truth centre and scale, flip test. The 90.3 is HRNet's own, without DARK;
 with DARK its authors have 90.6. Whether the 90.4 has it the paper does not say:
-here both have. Backbone from ImageNet. Not yet measured here.
+here both have.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -9,8 +9,8 @@ Published, on val2017, a detector's boxes (person AP 56.4), flip test:
                 AP  AP50  AP75   APM   APL    AR
   without     63.2  86.2  71.1  61.2  68.5  70.0
   with        63.9  89.3  71.5  62.4  68.7  70.2
-The row without is that of DARK's own table. Backbone from ImageNet. Not yet
-measured here.
+The row without is that of DARK's own table.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

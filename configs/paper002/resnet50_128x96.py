@@ -13,8 +13,8 @@ Published, on val2017, a detector's boxes (person AP 56.4), flip test:
   without     62.6  86.1  70.4  60.4  67.9  69.5
   with        63.1  88.3  70.6  61.6  65.8  70.1
 The row without is that of DARK's own table. AP of large people falls with
-PoseReNet, here and in three of the four other rows of its table. Backbone from
-ImageNet. Not yet measured here.
+PoseReNet, here and in three of the four other rows of its table.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -13,7 +13,7 @@ Published, on val2017 with ground-truth boxes, flip test with shift:
   baseline    76.5  93.5  83.7  73.9  80.8  79.3
   both        76.8  92.5  83.8  73.9  81.0  79.4
 28.5 M parameters and 7.1 multiply-adds / 1024^3 become 29.3 M and 7.2.
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -10,7 +10,7 @@ Published, on val2017 with ground-truth boxes, flip test with shift:
   baseline    77.7  93.6  84.7  74.8  82.5  80.4
   both        78.2  93.5  84.7  75.0  82.9  80.7
 28.5 M parameters and 16.0 multiply-adds / 1024^3 become 29.3 M and 16.2.
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

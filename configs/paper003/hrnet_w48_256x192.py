@@ -10,7 +10,7 @@ Published, on val2017 with ground-truth boxes, flip test with shift:
   baseline    77.1  93.6  84.7  74.1  81.9  79.9
   both        77.9  93.6  84.8  75.1  82.0  80.6
 63.6 M parameters and 14.6 multiply-adds / 1024^3 become 65.3 M and 14.8.
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -10,7 +10,7 @@ Published, on val2017 with ground-truth boxes, flip test with shift:
   baseline    78.1  93.6  84.9  75.3  83.1  80.9
   both        78.4  93.6  84.6  75.1  83.3  81.0
 63.6 M parameters and 32.9 multiply-adds / 1024^3 become 65.3 M and 33.3.
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

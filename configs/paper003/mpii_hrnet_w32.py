@@ -13,7 +13,7 @@ of validation people, ground-truth centre and scale, flip test with shift:
   baseline  90.3 / 37.7
   module    90.5 / 38.1
   both      90.6 / 39.6
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict

@@ -9,7 +9,7 @@ Published: PCKh@0.5 / PCKh@0.11 (which the paper, like HRNet's code, calls @0.1)
 of validation people, ground-truth centre and scale, flip test with shift:
   baseline  90.5 / 39.8
   both      90.6 / 39.9
-Backbone from ImageNet. Not yet measured here.
+Backbone from ImageNet: --config.init.weights=FILE. Not yet measured here.
 """
 
 from ml_collections import ConfigDict
