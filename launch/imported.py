@@ -23,6 +23,7 @@ from pose_jax.weights.recognise import recognise
 from pose_jax.weights.start import known_or_told
 
 _MOST_BESIDE = 12  # names of a file that are listed, and not used
+_UNFINISHED = ".unfinished"  # in an empty output, which may be a mount point
 _STEPS_PER_EPOCH = 10_000  # only shapes of the optimiser's state are wanted
 
 
@@ -49,7 +50,7 @@ def import_weights(
     what = "a folder" if source.is_dir() else "not there"
     raise ConfigError(f"--source={source} is {what}: wanted a file of weights")
   place = output.resolve()  # "." and ".." have no name of their own
-  if place.exists() and any(place.iterdir()):
+  if place.exists() and any(p.name != _UNFINISHED for p in place.iterdir()):
     is_run = (place / "config.json").exists()
     what = "holds a run already" if is_run else "is not empty"
     raise ConfigError(f"--output={output} {what}: give another folder")
@@ -175,8 +176,13 @@ def _loads(tensors: dict, model: Tree) -> bool:
 def _write(
   output: pathlib.Path, config: ConfigDict, variables: Tree, record: dict
 ) -> None:
-  """A run at step 0, beside its place first; `output` is resolved."""
-  folder = output.with_name(f".{output.name}.unfinished")
+  """A run at step 0, elsewhere on its file system first.
+
+  Args:
+    output: resolved.
+  """
+  beside = output.with_name(f".{output.name}{_UNFINISHED}")
+  folder = output / _UNFINISHED if output.exists() else beside
   shutil.rmtree(folder, ignore_errors=True)
   folder.mkdir(parents=True)
   try:

@@ -1,6 +1,9 @@
 """What a user may get wrong with files of weights, in sentences."""
 
+import errno
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -42,8 +45,10 @@ def test_sources_that_are_no_files_of_weights_are_told(tmp_path):
 
 def test_an_output_that_holds_something_is_left_as_it_is(tmp_path):
   source, output = FILES / "hourglass_legacy.pth", tmp_path / "run"
-  output.mkdir()  # an empty one is taken
+  (output / ".unfinished").mkdir(parents=True)  # of an import that was killed
+  (output / ".unfinished" / "config.json").touch()
   import_weights(source, hourglass_config(), output)
+  assert {p.name for p in output.iterdir()} == {"checkpoints", "config.json"}
   before = (output / "config.json").read_bytes()
   with pytest.raises(
     ConfigError, match="run holds a run already: give another"
@@ -54,6 +59,20 @@ def test_an_output_that_holds_something_is_left_as_it_is(tmp_path):
   (tmp_path / "notes" / "a.txt").touch()
   with pytest.raises(ConfigError, match="notes is not empty: give another"):
     import_weights(source, hourglass_config(), tmp_path / "notes")
+
+
+def test_an_empty_output_may_be_a_mount_point(tmp_path, monkeypatch):
+  output, rename = tmp_path / "run", pathlib.Path.replace
+  output.mkdir()
+
+  def replace(path, target):
+    if output in target.parents and output not in path.parents:
+      raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(path))
+    return rename(path, target)
+
+  monkeypatch.setattr(pathlib.Path, "replace", replace)
+  import_weights(FILES / "hourglass_legacy.pth", hourglass_config(), output)
+  assert (output / "config.json").is_file()
 
 
 def test_the_config_that_fits_is_named(tmp_path):
