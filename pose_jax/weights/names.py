@@ -124,12 +124,14 @@ def hourglass_rows(
   Raises:
     FormError: for forms of the network that pytorch-pose does not have.
   """
+  # One unit up is what each place has anyway where num_blocks is 1.
   check_form(
     "an hourglass are pytorch-pose's",
     options,
     stem="standard",
     skip="residual",
     neck="residual",
+    **({"one_unit_up": False} if num_blocks > 1 else {}),
   )
   rows = [
     Row("conv1", ("stem", "conv"), "biased_conv"),

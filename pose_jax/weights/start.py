@@ -8,7 +8,7 @@ head) may be there on one side alone, and stays random if it is ours.
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -30,7 +30,7 @@ from pose_jax.weights.assemble import (
   plain,
   shapes_of,
 )
-from pose_jax.weights.outline import PARTS, is_of, outline_of
+from pose_jax.weights.outline import PARTS, Outline, is_of, outline_of
 from pose_jax.weights.recognise import Known, describe, recognise
 from pose_jax.weights.tables import SIZES, sizes_of
 
@@ -180,28 +180,22 @@ def start(
   fresh, model = _of_base(variables), plain(model_config)
   inside = outline_of(model)
   wanted = inside.paths(part)
-  chosen = {
-    path: array
-    for path, array in source.arrays.items()
-    if path in wanted or (path not in inside.one and is_of(part, path))
-  }
+  chosen = _chosen(source, inside, part)
   network = _described(model, inside.num_keypoints(fresh))
   if not wanted:
     raise WeightsError(
       f"a network {network} has no backbone by itself: set init.part to "
       "'body' (all but the head) or 'all'"
     )
-
-  def check(given, wanted):
-    expected = {path: fresh[path] for path in wanted}
-    _check_same(given, expected, source, model, network, part)
-
-  check(chosen, wanted)
   if part == "all":
     shared = source.plug_ins.keys() & fresh.keys()
-    more = {path: source.plug_ins[path] for path in shared}
-    check(more, shared)
-    chosen |= more
+    chosen |= {path: source.plug_ins[path] for path in shared}
+    wanted |= shared
+  if differing := _differing(chosen, wanted, fresh):
+    less = [
+      p for p in PARTS[: PARTS.index(part)] if _fills(source, fresh, inside, p)
+    ]
+    raise WeightsError(_refusal(differing, source, model, network, part, less))
   rest = [p for p in (*source.arrays, *source.plug_ins) if p not in chosen]
 
   def replaced(path, leaf):
@@ -222,24 +216,51 @@ def start(
   )
 
 
-def _check_same(
-  given: Flat, wanted: Flat, source: Source, model: Tree, network: str, part
-):
-  """Refuses a source that lacks an array, has one too many or misshapen."""
-  differing = set(given) ^ set(wanted)
-  differing |= {
-    path
-    for path in set(given) & set(wanted)
-    if given[path].shape != wanted[path].shape
+def _chosen(source: Source, inside: Outline, part: str) -> Flat:
+  """What of a source without plug-ins a part takes, or should have had."""
+  wanted = inside.paths(part)
+  return {
+    path: array
+    for path, array in source.arrays.items()
+    if path in wanted or (path not in inside.one and is_of(part, path))
   }
-  if not differing:
-    return
+
+
+def _differing(given: Flat, wanted: set[Path], fresh: Flat) -> set[Path]:
+  """Where an array is missing, is one too many or has another shape."""
+  return (given.keys() ^ wanted) | {
+    path
+    for path in given.keys() & wanted
+    if given[path].shape != fresh[path].shape
+  }
+
+
+def _fills(source: Source, fresh: Flat, inside: Outline, part: str) -> bool:
+  """Whether a source has all of a part that is not empty."""
+  wanted = inside.paths(part)
+  return bool(wanted) and not _differing(
+    _chosen(source, inside, part), wanted, fresh
+  )
+
+
+def _refusal(
+  differing: set[Path],
+  source: Source,
+  model: Tree,
+  network: str,
+  part: str,
+  less: Sequence[str],
+) -> str:
+  """Why a source does not fill a part, and what to do.
+
+  Args:
+    less: parts that it would fill.
+  """
   why = _unlike(source.model, model, part)
   if not why:
     names = named(("/".join(path[1:]) for path in differing), 3)
     why = f"{names} differ"
-  less = PARTS[: PARTS.index(part)]
-  raise WeightsError(
+  return (
     f"{source.label} holds {source.network}, which cannot fill this config's "
     f"{network}: {why}; give weights of such a network, or set config.model to "
     "theirs" + (f", or init.part to {' or '.join(less)}" if less else "")

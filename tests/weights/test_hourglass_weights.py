@@ -27,6 +27,7 @@ def _shapes(tree):
     {},
     {"num_stacks": 1},
     {"num_blocks": 2, "depth": 3},
+    {"num_blocks": 1, "one_unit_up": True},  # which changes nothing then
     {"num_stacks": 1, "depth": 7},  # crops are multiples of 512
   ],
 )
@@ -86,6 +87,10 @@ def test_wrong_number_of_stacks_names_the_options_to_look_at():
     ({"stem": "attention"}, "model.stem is 'standard', got 'attention'"),
     ({"skip": "hru"}, "model.skip is 'residual', got 'hru'"),
     ({"neck": "linear"}, "model.neck is 'residual', got 'linear'"),
+    (
+      {"num_blocks": 2, "one_unit_up": True},
+      "model.one_unit_up is False, got True",
+    ),
     (
       {"attention": {"holistic": "crf", "part": "none"}},
       "model.attention.holistic is 'none', got 'crf'",

@@ -8,6 +8,7 @@ from networks import TINY, random_variables
 from pose_jax.models import build
 from pose_jax.weights import WeightsError, export
 from pose_jax.weights.assemble import flatten
+from pose_jax.weights.outline import PARTS
 from pose_jax.weights.start import (
   source_from_torch,
   source_from_variables,
@@ -92,8 +93,11 @@ def test_all_is_all_and_other_keypoints_are_refused(name):
   assert found.describe().endswith(
     "left out of it: nothing; random here: nothing"
   )
+  fitting = "body" if name == "hourglass" else "backbone or body"
   with pytest.raises(
-    WeightsError, match=r"FILE holds .* 5 keypoints, which .* 6 keypoints: .*he"
+    WeightsError,
+    match=r"FILE holds .* 5 keypoints, which .* 6 keypoints: .*he.*, or "
+    f"init.part to {fitting}$",
   ):
     start(
       random_variables(model_of(name), 6), source, model_of(name), part="all"
@@ -164,7 +168,8 @@ def test_skeletal_networks_start_from_plain_ones_and_give_to_them():
   assert {name.split(".")[0] for name in again.left_out} == {"skeletal"}
 
 
-def test_another_network_is_refused_with_both_names():
+@pytest.mark.parametrize("part", PARTS)  # a lesser one would not fit either
+def test_another_network_is_refused_with_both_names(part):
   for tensors, why in (
     (torch_of("pose_resnet", depth=34), "their depth is 34, the config's 18"),
     (torch_of("hrnet"), "hrnet is not pose_resnet"),
@@ -175,7 +180,7 @@ def test_another_network_is_refused_with_both_names():
       rf"pose_resnet \(depth 18.*\), 5 keypoints: {why}; .* to theirs$",
     ):
       source = source_from_torch(tensors, "FILE")
-      fill(model_of("pose_resnet"), source, "backbone")
+      fill(model_of("pose_resnet"), source, part)
 
 
 def test_an_hourglass_has_no_backbone():

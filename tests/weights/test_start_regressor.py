@@ -131,7 +131,7 @@ def test_all_is_all_of_as_many_keypoints():
       regressor(backbone="baseline1"),
       SMALL,
       "all",
-      "their with_sigmas is False, the config's True; .*backbone or body$",
+      "their with_sigmas is False, the config's True; .*part to backbone$",
     ),
   ],
 )
