@@ -10,7 +10,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-  """Two keypoints that belong together (Kim et al. 2021's skeletal links).
+  """Two keypoints that belong together (Jun, Lee and Kim's skeletal links).
 
   A physical link is a limb or a side of the trunk, a virtual one joins the
   left and the right keypoint of a pair.
