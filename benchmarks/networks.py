@@ -10,9 +10,11 @@ parameters  trained numbers; batch statistics are not among them.
 multiply-adds  of the forward pass while testing, of convolutions and matrix
   products (`pose_jax.models.cost`), and divided by 1024**3, which the
   literature prints as GFLOPs.
-kept  activation memory: bytes of the arrays that jax.vjp of the training loss
+kept  activation memory: bytes of the arrays that jax.vjp of the heatmaps' loss
   by the parameters holds between the forward and the backward pass, for a batch
-  of one person, each array once, in the type that it is computed in. Counted is
+  of one person, each array once, in the type that it is computed in. What the
+  losses of links and lifted maps hold besides, at most a map for each, is left
+  out. Counted is
   what follows from the crop: neither the crop itself nor parameters, constants
   and targets. XLA recomputes some of it and needs room for gradients besides:
   it compares networks, it does not forecast a device's peak.
