@@ -121,11 +121,15 @@ def cpm() -> dict:
   A third of the learning rate every 136,106 steps, 600,000 in all. Left out:
   the five times higher rate of the first stage, doubled for biases, which there
   do not decay. Half of the samples are flipped, its data layer's default. The
-  rate is for squared errors that are summed over pixels and maps.
+  rate is for squared errors that are summed over pixels and maps, of colours
+  from -0.5 to 0.5, blue first. Tested at seven scales.
   """
   return {
     "data": {
       "crop_hw": (368, 368),
+      "mean_rgb": (0.5, 0.5, 0.5),
+      "std_rgb": (1.0, 1.0, 1.0),
+      "channel_order": "bgr",
       "reduced_decoding": False,
       "augmentation": augmentation(
         scale_factor=0.3, rotation_deg=40.0, rotation_probability=1.0
@@ -146,6 +150,7 @@ def cpm() -> dict:
       "factor": 0.333,
       "warmup_steps": 0,
     },
+    "eval": {"scales": (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)},
   }
 
 

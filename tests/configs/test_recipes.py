@@ -270,6 +270,7 @@ def test_inputs_are_the_published_ones():
     ("newell", (0, 0, 0), (1, 1, 1)),
     ("pytorch_pose", (0.4404, 0.4440, 0.4327), (1, 1, 1)),
     ("chu", (0.5, 0.5, 0.5), (1, 1, 1)),
+    ("cpm", (0.5, 0.5, 0.5), (1, 1, 1)),
     ("hrnet_coco", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
   ):
     data = config_of(name).data
@@ -280,7 +281,7 @@ def test_inputs_are_the_published_ones():
     assert config_of(name).data.reduced_decoding is False
   found = {n for n in NAMES if config_of(n).data.channel_order == "bgr"}
   blue = {"simple_baseline_coco", "simple_baseline_mpii", "hourglass_coco"}
-  assert found == blue | {"xiang_hourglass"}
+  assert found == blue | {"xiang_hourglass", "cpm"}
 
 
 @pytest.mark.parametrize("name", NAMES)
