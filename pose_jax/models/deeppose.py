@@ -37,6 +37,7 @@ from jaxtyping import Array, Float
 from pose_jax.models.output import PoseOutput, Truth
 from pose_jax.models.regressor import make_regressor
 from pose_jax.models.trunks import DEPTH
+from pose_jax.ops import draws
 from pose_jax.ops.coordinates import crop_from_units, size_xy
 from pose_jax.ops.crops import crop_round
 from pose_jax.skeleton import Skeleton
@@ -67,7 +68,6 @@ class DeepPose(nn.Module):
   diameter_pair: tuple[int, int] | None = None
   simulated_std: float = 0.2
   says_presence: bool = False
-  learns_from_truth = True
   gives_coordinates = True
 
   @nn.compact
@@ -99,7 +99,7 @@ class DeepPose(nn.Module):
     for number, stage in enumerate(stages[1:], 2):
       starts, diameter = starts_of(
         lax.stop_gradient(coordinates[-1]),
-        truth if train and self.simulated_std else None,
+        truth if train and self.learns_from_truth else None,
         stage=number,
         crop_hw=crop_hw,
         diameter_pair=self.diameter_pair,
@@ -117,6 +117,11 @@ class DeepPose(nn.Module):
     return first.replace(
       coordinates=coordinates[-1], coordinate_stages=tuple(coordinates)
     )
+
+  @property
+  def learns_from_truth(self) -> bool:
+    """Whether it wants to be told the truth in training."""
+    return self.simulated_std > 0
 
   @property
   def crop_step(self) -> int:
@@ -255,11 +260,12 @@ def starts_of(
   if truth is None:
     return before, diameter
 
-  def draw(seed):
-    key = jax.random.fold_in(jax.random.key(seed), stage)
-    return jax.random.normal(key, before.shape[1:])
+  def draw(key):
+    return jax.random.normal(jax.random.fold_in(key, stage), before.shape[1:])
 
-  moved = simulated_std * diameter[:, None, None] * jax.vmap(draw)(truth.seed)
+  keys = draws.keys(jnp.asarray(truth.seed), "simulated")
+  noise = jax.vmap(draw)(keys)
+  moved = simulated_std * diameter[:, None, None] * noise
   moved = pose + moved / size_xy(3, crop_hw)
   return jnp.where(is_labelled, moved, before), diameter
 

@@ -1,7 +1,7 @@
-"""Random numbers of a picture, from the seed that came with it.
+"""Random numbers of a person, from the seed that came with it.
 
-Each augmentation has a purpose of its own, so that switching one on leaves
-what the others draw.
+Each augmentation, and what a cascade simulates, has a purpose of its own, so
+that switching one on leaves what the others draw.
 """
 
 import jax
@@ -12,12 +12,12 @@ from jaxtyping import Float, Key, UInt
 # which of them are applied.
 PURPOSES = (
   *("factors", "hsv", "grey", "blur", "median"),
-  *("cover", "holes", "noise"),
+  *("cover", "holes", "noise", "simulated"),
 )
 
 
 def keys(seeds: UInt[Array, "B"], purpose: str) -> Key[Array, "B"]:
-  """One key per picture; equal seeds and purposes give equal keys."""
+  """One key per person; equal seeds and purposes give equal keys."""
   number = PURPOSES.index(purpose)
   return jax.vmap(lambda s: jax.random.fold_in(jax.random.key(s), number))(
     seeds
@@ -27,7 +27,7 @@ def keys(seeds: UInt[Array, "B"], purpose: str) -> Key[Array, "B"]:
 def uniform(
   seeds: UInt[Array, "B"], purpose: str, *shape: int
 ) -> Float[Array, "B *shape"]:
-  """Numbers in [0, 1) for each picture."""
+  """Numbers in [0, 1) for each person."""
   return jax.vmap(lambda key: jax.random.uniform(key, shape))(
     keys(seeds, purpose)
   )

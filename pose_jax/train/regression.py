@@ -164,12 +164,16 @@ def is_present(truth: Truth) -> Bool[Array, "B K"]:
 
 
 def counts_to_log(
-  output: PoseOutput, truth: Truth
+  output: PoseOutput, truth: Truth, *, was_told: bool = False
 ) -> dict[str, tuple[Float[Array, ""], Float[Array, ""]]]:
   """name -> (right, counted), whole numbers to be summed over devices.
 
   presence_accuracy: keypoints whose presence is right. located: labelled ones
   within a twelfth of the crop's sides (`NEAR`).
+
+  Args:
+    was_told: stages behind the first began with the truth: what they say is
+      near it from the start, so the first one's coordinates are counted.
   """
   found = {}
   if output.presence_logits is not None:
@@ -178,7 +182,8 @@ def counts_to_log(
     found["presence_accuracy"] = (right, counted)
   if output.coordinates is not None:
     counts = truth.is_labelled
-    errors = _errors(output.coordinates, truth.coordinates, counts)
+    found_BK2 = output.coordinate_stages[0] if was_told else output.coordinates
+    errors = _errors(found_BK2, truth.coordinates, counts)
     is_near = jnp.linalg.norm(errors, axis=-1) <= NEAR
     found["located"] = (is_near & counts, counts)
   return {

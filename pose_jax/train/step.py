@@ -104,7 +104,7 @@ def train_step(
     objective, has_aux=True
   )(state.params)
   means = {"loss": value, **parts}
-  counts = regression.counts_to_log(output, truth)
+  counts = regression.counts_to_log(output, truth, was_told=_is_told(model))
   if maps is not None:
     means["peak"] = _peak(output, maps[1], target)
     # Not output.heatmaps, which may be lifted.
@@ -139,11 +139,15 @@ def _apply(
   frozen: tuple[str, ...],
 ) -> tuple[PoseOutput, Mapping[str, Any]]:
   """The network in training, but for what is frozen; its new statistics."""
-  told = {"truth": truth} if getattr(model, "learns_from_truth", False) else {}
+  told = {"truth": truth} if _is_told(model) else {}
   with frozen_lib.at_rest(frozen):
     return model.apply(
       variables, inputs, train=True, mutable=["batch_stats"], **told
     )
+
+
+def _is_told(model: nn.Module) -> bool:
+  return getattr(model, "learns_from_truth", False)
 
 
 def _peak(output: PoseOutput, weight: Array, target: TargetRule) -> Array:

@@ -19,6 +19,7 @@ from flax import linen as nn
 from pose_jax.models import make_model, says_presence
 from pose_jax.models.deeppose import DeepPose, starts_of
 from pose_jax.models.output import PoseOutput, Truth
+from pose_jax.ops import draws
 from pose_jax.ops.crops import crop_round
 from pose_jax.skeleton import COCO17, LSP14, MPII16
 
@@ -233,6 +234,34 @@ def test_a_pose_that_is_a_point_has_the_smallest_diameter():
     np.testing.assert_allclose(diameter, 0.1 * 64)
 
 
+def test_simulated_predictions_are_nothing_that_colours_draw_too():
+  count = 400
+  one = truth_of(1)
+  truth = Truth(
+    np.tile(one.coordinates, (count, 1, 1)),
+    np.ones((count, K), bool),
+    np.arange(count, dtype=np.uint32),
+  )
+  before = np.zeros((count, K, 2), np.float32)
+  noise = np.concatenate(
+    [
+      starts(before, truth, stage=stage)[0].reshape(count, -1)
+      for stage in (2, 3, 4)
+    ],
+    axis=1,
+  )
+  drawn = np.concatenate(
+    [
+      draws.uniform(jnp.asarray(truth.seed), purpose, 6)
+      for purpose in draws.PURPOSES
+    ],
+    axis=1,
+  )
+  both = np.concatenate([noise, drawn], 1).argsort(0).argsort(0)
+  related = np.corrcoef(both.T) - np.eye(both.shape[1])
+  assert np.abs(related).max() < 5 / count**0.5  # of one key it is 1
+
+
 def test_truth_is_for_training_with_simulated_predictions(made):
   variables, images = made
   truth = truth_of(4)
@@ -314,6 +343,7 @@ def test_the_diameter_is_from_the_left_shoulder_to_the_right_hip(
   model = make_model(TINY, skeleton)
   assert model.diameter_pair == pair
   assert model.learns_from_truth
+  assert not dataclasses.replace(model, simulated_std=0.0).learns_from_truth
 
 
 def test_parameters_by_hand():

@@ -161,6 +161,15 @@ def test_counts_are_those_of_a_loop(rng):
     labelled += is_labelled
   counts = regression.counts_to_log(output, truth)
   assert tuple(map(float, counts["located"])) == (near, labelled)
+  told = output.replace(
+    coordinates=truth.coordinates, coordinate_stages=(found, truth.coordinates)
+  )
+  counted = {
+    was_told: regression.counts_to_log(told, truth, was_told=was_told)
+    for was_told in (True, False)
+  }
+  assert float(counted[True]["located"][0]) == near
+  assert float(counted[False]["located"][0]) == labelled
   assert tuple(map(float, counts["presence_accuracy"])) == (right, 20)
   assert 0 < near < labelled
 
