@@ -81,15 +81,31 @@ def _heads(config: ConfigDict, model: Any, section: str) -> Iterator[str]:
       f"{'one' if len(weights) > 1 else 'it'} above 0"
     )
     return
+  decay = {
+    "loss.weight_penalty": loss.weight_penalty,
+    f"{section}optimizer.weight_decay": config.optimizer.weight_decay,
+  }
+  pulls = " and ".join(key for key, value in decay.items() if value)
+  if not pulls:
+    return
   for key, modules in _modules_of(config.model).items():
-    if not loss.weight_penalty or weights.get(key, 1):
+    if weights.get(key, 1):
       continue
     for name in modules:
       if not is_frozen(split_path(name), frozen):
         yield (
-          f"{section}loss.{key} is 0, so nothing but loss.weight_penalty would "
-          f"move {name}, down to 0: add it to {section}optimizer.frozen"
+          f"{section}loss.{key} is 0, so nothing but {pulls} would move "
+          f"{name}, down to 0: add it to {section}optimizer.frozen"
         )
+  is_read = has_heatmaps and regresses(model)
+  if (
+    is_read and not loss.coordinates_weight and not is_frozen(["base"], frozen)
+  ):
+    yield (
+      f"{section}loss.coordinates_weight is 0, so nothing but {pulls} would "
+      "move what model.soft_argmax reads, down to 0: set the first above 0, or "
+      "the other to 0"
+    )
 
 
 def _modules_of(model: ConfigDict) -> dict[str, list[str]]:
@@ -97,9 +113,10 @@ def _modules_of(model: ConfigDict) -> dict[str, list[str]]:
   if model.name not in WITHOUT_HEATMAPS:
     return {"presence_weight": ["presence"]}
   if model.name != "deeppose":
+    flow = ["flow"] if model.get("with_sigmas", False) else []
     return {
       "presence_weight": ["presence_head"],
-      "coordinates_weight": ["coordinate_head"],
+      "coordinates_weight": ["coordinate_head", *flow],
     }
   later = [f"stage{i}" for i in range(2, model.num_stages + 1)]
   return {

@@ -136,7 +136,7 @@ def _train(
     logbook,
   )
   stop = StopRequest()
-  for phase in phases:
+  for number, phase in enumerate(phases, 1):
     if int(state.step) > phase.end:
       continue
     optimizer, schedule = make_run_optimizer(
@@ -160,6 +160,7 @@ def _train(
         log_every_steps=config.log.every_steps,
         checkpoint_every_steps=config.checkpoint.every_steps,
         evaluate_every_steps=config.eval.every_steps,
+        phase=number if len(phases) > 1 else 0,
       ),
       logbook=logbook,
       checkpoints=checkpoints,

@@ -48,8 +48,8 @@ def speed(runs: Sequence[Run]) -> Iterator[page.Section]:
         chart.COLORS[:1],
         tuple(_speed_bar(run) for run in runs),
         "Median of the log lines, without the first of each start, in which "
-        "the step is compiled. Between unlike machines or batches it says "
-        "nothing of the networks.",
+        "the step is compiled; of two phases, the first. Between unlike "
+        "machines or batches it says nothing of the networks.",
         top=round_up(max(known)),
       ),
     ),

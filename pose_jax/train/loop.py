@@ -24,12 +24,17 @@ class NonFiniteLossError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class LoopSettings:
-  """When the loop does what, in steps; 0 means only at the end."""
+  """When the loop does what, in steps; 0 means only at the end.
+
+  Attributes:
+    phase: its number, which is logged, or 0 where there is but one.
+  """
 
   num_steps: int
   log_every_steps: int
   checkpoint_every_steps: int
   evaluate_every_steps: int
+  phase: int = 0
 
   def is_evaluated(self, step: int) -> bool:
     """Whether the state after `step` steps gets a score."""
@@ -112,6 +117,8 @@ def train(
     if _is_due(step, settings.log_every_steps) or is_end or stopping:
       values = {k: float(v) for k, v in jax.device_get(metrics).items()}
       values["learning_rate"] = float(learning_rate(step - 1))
+      if settings.phase:
+        values["phase"] = float(settings.phase)
       _check_finite(step, values)
       steps_per_second, rates = clock.rates()
       logbook.progress(step, values | rates, steps_per_second=steps_per_second)

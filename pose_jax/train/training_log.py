@@ -16,6 +16,7 @@ from typing import Any
 
 LogLine = Mapping[str, Any]
 _RATE = "train/people_per_second"
+_PHASE = "train/phase"  # of lines of a run with several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +82,13 @@ def starts(lines: Sequence[LogLine]) -> list[list[LogLine]]:
 def training_rate(lines: Sequence[LogLine]) -> float | None:
   """Median people per second, or None where no line tells it.
 
-  Without the first line of each start, in which the step is compiled.
+  Without the first line of each start, in which the step is compiled, and of
+  several phases the first: where modules rest, a second one is faster.
   """
   rates = []
   for start in starts(lines):
-    rates += [line[_RATE] for line in start if _RATE in line][1:]
+    known = [line for line in start if _RATE in line]
+    rates += [line[_RATE] for line in known[1:] if line.get(_PHASE, 1) == 1]
   return statistics.median(rates) if rates else None
 
 

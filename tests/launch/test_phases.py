@@ -23,6 +23,7 @@ from launch.phases import (
 )
 from launch.stop_request import StopRequest
 from pose_jax import parallel
+from pose_jax.train.training_log import read_log
 
 # A trunk with batch norm, two steps of presence and six of coordinates.
 TWO_PHASES = (
@@ -170,6 +171,36 @@ def test_heads_of_any_network_must_be_trained_or_frozen(weight):
     check_config(config)
 
 
+@pytest.mark.parametrize(
+  "key", ["loss.weight_penalty", "optimizer.weight_decay"]
+)
+def test_what_soft_argmax_reads_must_be_trained_or_frozen(key):
+  config = quickstart.get_config("debug")
+  config.model.update(presence=True, soft_argmax=True)
+  config.eval.decoder = "coordinates"
+  config.optimizer.name = "rmsprop"
+  config.loss.coordinates_weight = 0.0
+  check_config(config)
+  config.update_from_flattened_dict({key: 1e-4})
+  message = f"nothing but {key} would move what model.soft_argmax reads"
+  with pytest.raises(ConfigError, match=message):
+    check_config(config)
+  config.optimizer.frozen = ("base",)
+  check_config(config)
+
+
+def test_the_flow_must_be_trained_or_frozen():
+  config = coco_deeppose_resnet50_256x192.get_config("rle")
+  config.data.train.root = config.data.eval.root = "COCO"
+  config.model.presence_layers = ()
+  config.loss.update(coordinates_weight=0.0, weight_penalty=1e-4)
+  config.optimizer.frozen = ("coordinate_head",)
+  with pytest.raises(ConfigError, match="would move flow, down to 0"):
+    check_config(config)
+  config.optimizer.frozen = ("coordinate_head", "flow")
+  check_config(config)
+
+
 def test_a_cascades_coordinates_must_be_trained_or_frozen():
   config = drawn.get_config("cascade")
   config.model.presence_layers = ()
@@ -220,6 +251,9 @@ def test_a_frozen_trunk_keeps_its_bits_and_a_killed_run_ends_the_same(
   out = run("train", *TWO_PHASES, f"--workdir={whole}", environment=environment)
   assert "second phase, steps 2 to 8" in out and "step 8/8" in out
   assert "stays as it is: backbone, shared, presence_head" in out
+  log = read_log(whole / "metrics.jsonl")
+  phases = {n["step"]: n["train/phase"] for n in log if "train/loss" in n}
+  assert phases[2] == 1 and phases[8] == 2
   first, before, after = (variables(whole, step) for step in (1, 2, 8))
   head = "coordinate_head"  # which waits
   assert bits(first["params"][head]) == bits(before["params"][head])
@@ -238,8 +272,9 @@ def test_a_frozen_trunk_keeps_its_bits_and_a_killed_run_ends_the_same(
     time.sleep(0.002)
   process.send_signal(signal.SIGKILL)
   process.communicate()
+  assert not (killed / "checkpoints" / "8").exists(), "it was killed too late"
   out = run("train", *arguments, environment=environment)
-  assert "steps 0 to 8" not in out, "it started again instead of going on"
+  assert re.search(r"steps [4-7] to 8\b", out), "it did not go on"
   assert bits(variables(killed, 8)) == bits(after)
 
   changed = "--config.second_phase.optimizer.learning_rate=0.5"

@@ -41,6 +41,19 @@ def test_rate_leaves_out_the_first_line_of_each_start():
   assert training_rate([]) is None
 
 
+def test_rate_is_that_of_the_first_phase():
+  phases = (1, 1, 1, 2, 2, 2, 2, 2)
+  rates = (9.0, 100.0, 102.0, 20.0, 500.0, 501.0, 502.0, 503.0)
+  lines = [
+    line(n, float(n), people_per_second=rate, phase=phase)
+    for n, (phase, rate) in enumerate(zip(phases, rates, strict=True), 1)
+  ]
+  assert training_rate(lines) == 101
+  again = [line(9, 2.0, people_per_second=504.0, phase=2)]
+  assert training_rate([*lines, *again]) == 101
+  assert training_rate(lines[3:]) is None
+
+
 def test_time_is_that_of_all_starts():
   assert [len(start) for start in starts(resumed())] == [4, 1, 2]
   assert training_seconds(resumed()) == 12 + 4 + 8
