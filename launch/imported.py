@@ -237,7 +237,8 @@ def _summary(
     *([f"beside them, not used: {beside}"] if beside else []),
     f"it is used with what {config.name} says and weights do not tell: "
     f"{_how(config)}",
-    f"{output}: a run at step 0; launch.evaluate and launch.train take it as "
-    "--workdir, launch.predict as --checkpoint",
+    f"{output}: a run at step 0; launch.evaluate takes it as --workdir, "
+    "launch.predict as --checkpoint, launch.train as --workdir with this "
+    "--config",
   ]
   return "\n".join(lines)

@@ -44,18 +44,28 @@ def advice(known: Known, given: ConfigDict) -> str:
       fitting.append((place, path.relative_to(CONFIGS.parent).as_posix()))
   names = [name for _, name in sorted(fitting)]
   if not names:
-    keys = differing(given, known)
-    can_be_set = "name" not in keys and num_maps(given) == known.num_keypoints
-    return "no file in configs/ is of such a network: " + (
-      f"set {' '.join(_flag(key, known) for key in keys)}"
-      if can_be_set
-      else "write one, with its model section and skeleton"
-    )
+    return "no file in configs/ is of such a network: " + _changes(given, known)
   others = f" (or {', '.join(names[1:_MOST])})" if names[1:] else ""
   return (
     f"use {names[0]}{others}: the one they were trained with, for weights tell "
     "neither the crops' size nor alignment and decoder"
   )
+
+
+def _changes(given: ConfigDict, known: Known) -> str:
+  """What makes a config be of the network, in words."""
+  keys = differing(given, known)
+  if "name" in keys:
+    return "write one, with its model section and skeleton"
+  flags = [_flag(key, known) for key in keys]
+  more = num_maps(given) - known.num_keypoints
+  if more:
+    flags.append("--config.data.skeleton=FILE.toml")
+  text = f"set {' '.join(flags)}"
+  if not more:
+    return text
+  num = find_skeleton(given.data.skeleton).num_keypoints - more
+  return f"{text}, {num} keypoints as configs/skeletons/coco17.toml explains"
 
 
 def _flag(key: str, known: Known) -> str:

@@ -86,8 +86,9 @@ def main() -> None:
   output = wanted_folder("output", _OUTPUT.value)
   if _CONFIG.value is None:
     raise ConfigError(
-      f"{workdir} holds no config.json: --checkpoint must be a folder that "
-      "launch.train wrote"
+      f"{workdir} holds no config.json: --checkpoint must be the folder of a "
+      "run, which launch.train makes, and launch.import_weights of a file of "
+      "weights"
     )
   check_config(_CONFIG.value, parts=())
   experiment = make_experiment(_CONFIG.value)

@@ -104,6 +104,15 @@ def test_the_config_that_fits_is_named(tmp_path):
   assert refusal(resnet_config(), 17, width=32).endswith(
     "no file in configs/ is of such a network: set --config.model.width=32"
   )
+  assert refusal(resnet_config(), 13).startswith(
+    "has 13 heatmaps, coco_resnet50_256x192 wants 17 for skeleton coco17: no "
+    "file in configs/ is of such a network: set --config.data.skeleton="
+    "FILE.toml, 13 keypoints as configs/skeletons/coco17.toml explains"
+  )
+  assert refusal(resnet_config(), 13, width=32).endswith(
+    "set --config.model.width=32 --config.data.skeleton=FILE.toml, 13 keypoints"
+    " as configs/skeletons/coco17.toml explains"
+  )
   assert refusal(hourglass_config(), 5, width=32).endswith(
     "write one, with its model section and skeleton"
   )
