@@ -14,8 +14,8 @@ Command:
   python -m benchmarks.compare_training --config=configs/paper004/drawn.py \
     --variants=none,cascade,pose_machine --seeds=1,2 --workdir=W
 Expected: PCK@0.2 of the pose machine's three stages 72.0, 76.0 and 76.4 %; of
-the cascade after 600 steps (schedule.num_steps=600) 36.1 % at its first stage
-and 44.7 % at its second, one seed each; the whole comparison is not made.
+the cascade after 600 steps (schedule.num_steps=600) 36.0 % at its first stage
+and 45.7 % at its second, one seed each; the whole comparison is not made.
 """
 
 from ml_collections import ConfigDict
