@@ -157,9 +157,13 @@ def _network_mistakes(config: ConfigDict, skeleton: Skeleton) -> Iterator[str]:
   ):
     others = [n for n in names if does_regress and n != COORDINATES]
     if others:
+      remedy = {
+        "eval.decoder": "take --config.eval.decoder=coordinates",
+        "eval.sweep.decoder": "leave it empty, and decoder out of --sweep",
+      }
       yield (
         f"{key} has {', '.join(others)}, of heatmaps, and the network "
-        "regresses coordinates: take --config.eval.decoder=coordinates alone"
+        f"regresses coordinates: {remedy[key]}"
       )
     if COORDINATES in names and not does_regress:
       yield (

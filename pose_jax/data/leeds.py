@@ -22,6 +22,7 @@ from pose_jax.geometry import box_from_keypoints
 from pose_jax.skeleton import LSP14
 
 BOXES = ("keypoints", "image")
+_NUM_IMAGES = {"lsp": 2_000, "lspet": 10_000}
 _LSP_VIS = np.array([2, 1], np.int8)
 _LSPET_VIS = np.array([0, 2], np.int8)
 _LSPET_FIRST_ID = 10_000  # keeps ids apart when the two sets are joined
@@ -49,7 +50,7 @@ def open_lsp(
     ValueError: on an unknown split or kind of box.
   """
   splits = {"train": np.arange(1, 1001), "test": np.arange(1001, 2001)}
-  joints = _joints(pathlib.Path(root), 2000)
+  joints = _joints(pathlib.Path(root), "lsp")
   numbers = _choice("split", split, splits)
   source = _images(root, numbers, "im{:04d}", check_images)
   return _open("lsp", source, split, boxes, joints, numbers, _LSP_VIS)
@@ -74,7 +75,7 @@ def open_lspet(
     "val": numbers[numbers % 10 == 0],
     "all": numbers,
   }
-  joints = _joints(pathlib.Path(root), 10_000)
+  joints = _joints(pathlib.Path(root), "lspet")
   numbers = _choice("split", split, splits)
   source = _images(root, numbers, "im{:05d}", check_images)
   return _open("lspet", source, split, boxes, joints, numbers, _LSPET_VIS)
@@ -127,14 +128,23 @@ def _choice(what: str, wanted: str, options: dict):
   return options[wanted]
 
 
-def _joints(root: pathlib.Path, num: int) -> Float64[np.ndarray, "num 14 3"]:
+def _whose(joints: np.ndarray | None) -> str:
+  """Says whose joints these are, if they are another set's."""
+  for name, num in _NUM_IMAGES.items():
+    if joints is not None and set(joints.shape) == {3, 14, num}:
+      return f", which are those of {name}: give the other folder"
+  return ""
+
+
+def _joints(root: pathlib.Path, name: str) -> Float64[np.ndarray, "num 14 3"]:
   """x, y, flag of every image, from either of the two layouts in use."""
-  path = root / "joints.mat"
+  path, num = root / "joints.mat", _NUM_IMAGES[name]
   try:
     content = scipy.io.loadmat(str(path))
   except FileNotFoundError:
     raise DataError(
-      f"{path} does not exist: give the folder with joints.mat and images/"
+      f"{path} does not exist: give the folder with joints.mat and images/ of "
+      f"{name}, or the one that holds it under the name {name}"
     ) from None
   except Exception as error:  # scipy raises many kinds on a damaged file
     raise DataError(f"{path} is no readable .mat file: {error}") from None
@@ -143,8 +153,8 @@ def _joints(root: pathlib.Path, num: int) -> Float64[np.ndarray, "num 14 3"]:
   if joints is None or joints.shape not in layouts:
     found = "nothing" if joints is None else f"shape {joints.shape}"
     raise DataError(
-      f"{path}: wanted joints of shape (3, 14, {num}) or (14, 3, {num}), "
-      f"found {found}"
+      f"{path}: wanted joints of {name}, of shape (3, 14, {num}) or "
+      f"(14, 3, {num}), found {found}{_whose(joints)}"
     )
   joints = joints.transpose(layouts[joints.shape]).astype(np.float64)
   is_good = np.isfinite(joints).all((1, 2)) & np.isin(

@@ -242,19 +242,21 @@ class Presence:
     return dict(zip(NAMES, numbers, strict=True))
 
   def advice(self) -> str:
-    """Which threshold is best here and how to use it; "" if there is none."""
-    if self.best is None:
+    """Which threshold is best here, what it costs and how to use it.
+
+    "" if there is none, or people are too few to try one on others.
+    """
+    if self.best is None or np.isnan(self.crossfitted):
       return ""
-    text = (
+    return (
       f"presence is balanced best on these people at the threshold "
       f"{self.best_threshold} (balanced accuracy "
       f"{self.best.balanced_accuracy:.3f}, at {self.threshold:g} "
-      f"{self.counts.balanced_accuracy:.3f}"
+      f"{self.counts.balanced_accuracy:.3f}, on people it was not chosen on "
+      f"about {self.crossfitted:.3f}; accuracy {self.best.accuracy:.3f}, at "
+      f"{self.threshold:g} {self.counts.accuracy:.3f}): "
+      f"--config.eval.presence_threshold={self.best_threshold}"
     )
-    if not np.isnan(self.crossfitted):
-      text += f", on people it was not chosen on about {self.crossfitted:.3f}"
-    use = f"--config.eval.presence_threshold={self.best_threshold}"
-    return f"{text}): {use}"
 
 
 def measure(

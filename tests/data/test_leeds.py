@@ -109,7 +109,11 @@ def test_either_layout_is_read(tmp_path):
 
 
 def test_faults_are_named(tmp_path):
-  with pytest.raises(DataError, match="joints.mat does not exist: give the"):
+  with pytest.raises(
+    DataError,
+    match="joints.mat does not exist: give the folder .* of lsp, or the one "
+    "that holds it under the name lsp$",
+  ):
     open_lsp(tmp_path)
   joints = np.ones((3, 14, 2000))
   root = fake(tmp_path, joints)
@@ -123,7 +127,11 @@ def test_faults_are_named(tmp_path):
     DataError, match="image 18 has .* flag other than 0 and 1"
   ):
     open_lsp(root)
-  with pytest.raises(DataError, match=r"\(14, 3, 10000\), found shape \(3, 14"):
+  with pytest.raises(
+    DataError,
+    match=r"wanted joints of lspet, of .*\(14, 3, 10000\), found shape \(3, 14"
+    r", 2000\), which are those of lsp: give the other folder$",
+  ):
     open_lspet(root)
   scipy.io.savemat(root / "joints.mat", {"other": joints})
   with pytest.raises(DataError, match="found nothing"):

@@ -187,7 +187,16 @@ def test_advice_says_what_to_type():
   found = presence.measure(probability, truth, np.array([1, 2]))
   text = found.advice()
   assert "0.66 (balanced accuracy 1.000, at 0.5 0.500, on people" in text
-  assert text.endswith("): --config.eval.presence_threshold=0.66")
+  assert text.endswith(
+    "; accuracy 1.000, at 0.5 0.500): --config.eval.presence_threshold=0.66"
+  )
+
+
+def test_no_advice_where_it_cannot_be_tried_on_others():
+  truth = np.array([[False, True]])
+  found = presence.measure(np.array([[0.6, 0.7]]), truth, np.array([1]))
+  assert found.best_threshold is not None and np.isnan(found.crossfitted)
+  assert found.advice() == ""
 
 
 def test_counts_of_a_wrong_shape_are_refused(no_annotation_checks):

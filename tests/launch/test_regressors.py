@@ -45,11 +45,11 @@ def test_a_network_says_which_kind_it_is(made_regressor):
     (
       True,
       {"decoder": "dark"},
-      "eval.decoder has dark, of heatmaps, and .* re",
+      "eval.decoder has dark, of heatmaps, and .* take .*decoder=coordinates",
     ),
     (
       *(True, {"sweep": {"decoder": ("dark", "argmax")}}),
-      "eval.sweep.decoder has dark, argmax, of heatmaps, .*=coordinates alone",
+      "eval.sweep.decoder has dark, argmax, of heatmaps, .*out of --sweep",
     ),
     (True, {"clip_negative": True}, "eval.clip_negative is True, .* regresses"),
     (
