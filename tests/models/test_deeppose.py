@@ -167,6 +167,15 @@ def starts(before, truth, **options):
   return jax.tree.map(np.asarray, run(before, truth))
 
 
+def seen_often(count):
+  """One person, labelled all over, with as many seeds."""
+  return Truth(
+    np.tile(truth_of(1).coordinates, (count, 1, 1)),
+    np.ones((count, K), bool),
+    np.arange(count, dtype=np.uint32),
+  )
+
+
 def test_simulated_predictions_are_a_rows_own():
   before, truth = np.zeros((6, K, 2), np.float32), truth_of(6)
   centers, _ = starts(before, truth)
@@ -184,14 +193,9 @@ def test_simulated_predictions_are_a_rows_own():
 
 def test_simulated_predictions_stray_by_the_deviation_in_both_axes():
   count = 3000
-  one = truth_of(1)
-  truth = Truth(
-    np.tile(one.coordinates, (count, 1, 1)),
-    np.ones((count, K), bool),
-    np.arange(count, dtype=np.uint32),
-  )
+  truth = seen_often(count)
   centers, diameter = starts(np.zeros((count, K, 2), np.float32), truth)
-  annotated = in_pixels(one.coordinates)[0]
+  annotated = in_pixels(truth.coordinates)[0]
   np.testing.assert_allclose(
     diameter, lengths(annotated[0] - annotated[1]), rtol=1e-5
   )
@@ -236,12 +240,7 @@ def test_a_pose_that_is_a_point_has_the_smallest_diameter():
 
 def test_simulated_predictions_are_nothing_that_colours_draw_too():
   count = 400
-  one = truth_of(1)
-  truth = Truth(
-    np.tile(one.coordinates, (count, 1, 1)),
-    np.ones((count, K), bool),
-    np.arange(count, dtype=np.uint32),
-  )
+  truth = seen_often(count)
   before = np.zeros((count, K, 2), np.float32)
   noise = np.concatenate(
     [
